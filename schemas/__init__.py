@@ -1,0 +1,30 @@
+"""The contract: Arrow schemas of the tables, JSON Schemas of the files beside them."""
+
+from schemas.fields import Column, Table
+from schemas.metrics import METRICS
+from schemas.tables import (
+    DECISIONS,
+    DOCUMENTS,
+    GROUPS,
+    PAGE_FACTS,
+    PROBLEMS,
+    SCORES,
+    SHARDS,
+    SIGNATURE_SLOTS,
+    TABLES,
+)
+
+__all__ = [
+    "DECISIONS",
+    "DOCUMENTS",
+    "GROUPS",
+    "METRICS",
+    "PAGE_FACTS",
+    "PROBLEMS",
+    "SCORES",
+    "SHARDS",
+    "SIGNATURE_SLOTS",
+    "TABLES",
+    "Column",
+    "Table",
+]
