@@ -1,0 +1,156 @@
+"""Files on a local disk or an object store, through one small set of verbs (fsspec underneath).
+
+A path is a local path or an fsspec URL such as `s3://bucket/run`. The one promise that the commit
+protocol needs is here: `put` and `publish` make a whole file appear under its name, or nothing.
+"""
+
+import hashlib
+import os
+import tempfile
+import uuid
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import fsspec
+import orjson
+from fsspec.implementations.local import LocalFileSystem
+
+SCRATCH_PREFIX = ".tmp-"
+"""Names that begin so are being written; no reader looks at them."""
+
+
+def is_local(path: str) -> bool:
+    """Whether a path is on this machine's file system."""
+    return isinstance(_filesystem(path), LocalFileSystem)
+
+
+def join(base: str, *parts: str) -> str:
+    """A path below another.
+
+    >>> join("s3://bucket/run/", "documents", "part.json")
+    's3://bucket/run/documents/part.json'
+    """
+    return "/".join([base.rstrip("/"), *parts])
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or folder of that name."""
+    return bool(_filesystem(path).exists(path))
+
+
+def names(folder: str) -> list[str]:
+    """The names of the files in a folder, sorted; empty if there is no such folder."""
+    filesystem = _filesystem(folder)
+    filesystem.invalidate_cache()
+    try:
+        entries = filesystem.ls(folder, detail=True)
+    except FileNotFoundError:
+        return []
+    return sorted(
+        entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file"
+    )
+
+
+def size(path: str) -> int:
+    """The size of a file in bytes."""
+    return int(_filesystem(path).size(path))
+
+
+def open_read(path: str) -> BinaryIO:
+    """A file, opened for reading; local files without any wrapping."""
+    if is_local(path):
+        return cast(BinaryIO, Path(local(path)).open("rb"))
+    return cast(BinaryIO, _filesystem(path).open(path, "rb"))
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole of a file."""
+    with open_read(path) as file:
+        return file.read()
+
+
+def read_many(paths: list[str]) -> list[bytes]:
+    """The whole of several small files, fetched together where the store can do so."""
+    if not paths:
+        return []
+    if is_local(paths[0]):
+        return [read_bytes(path) for path in paths]
+    filesystem = _filesystem(paths[0])
+    found = filesystem.cat([filesystem._strip_protocol(path) for path in paths])
+    return [found[filesystem._strip_protocol(path)] for path in paths]
+
+
+def put(path: str, data: bytes) -> None:
+    """Write a whole file in one atomic step, over any file of that name."""
+    if is_local(path):
+        scratch = scratch_beside(path)
+        with Path(scratch).open("wb") as file:
+            file.write(data)
+            flush_to_disk(file)
+        publish(scratch, path)
+    else:
+        _filesystem(path).pipe_file(path, data)
+
+
+def scratch_beside(path: str) -> str:
+    """A fresh local name to write to before `publish`: on the same disk where `path` is local."""
+    name = SCRATCH_PREFIX + uuid.uuid4().hex
+    if is_local(path):
+        folder = Path(local(path)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder / name)
+    return str(Path(tempfile.gettempdir()) / name)
+
+
+def publish(scratch: str, path: str) -> None:
+    """Give a finished local scratch file its name, in one atomic step."""
+    if is_local(path):
+        Path(scratch).replace(local(path))
+    else:
+        _filesystem(path).put_file(scratch, path)
+        Path(scratch).unlink()
+
+
+def remove(path: str) -> None:
+    """Remove a file, if it is there."""
+    try:
+        _filesystem(path).rm_file(path)
+    except FileNotFoundError:
+        return
+
+
+def local(path: str) -> str:
+    """The plain file-system path of a local path or `file://` URL, absolute."""
+    return str(LocalFileSystem._strip_protocol(path))
+
+
+def absolute(path: str) -> str:
+    """A local path made absolute; a URL as it is."""
+    return local(path) if is_local(path) else path
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with sorted keys: the same bytes for the same value."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+
+
+def digest(value: object) -> str:
+    """16 hexadecimal digits that stand for a JSON-able value."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()[:16]
+
+
+def put_json(path: str, value: object) -> None:
+    """Write a value as indented JSON with sorted keys, atomically."""
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    put(path, orjson.dumps(value, option=options))
+
+
+def _filesystem(path: str) -> fsspec.AbstractFileSystem:
+    protocol = path.split("://", 1)[0] if "://" in path else "file"
+    return fsspec.filesystem(protocol)
+
+
+def flush_to_disk(file: BinaryIO) -> None:
+    """Make sure that the bytes of an open file outlive a crash of the machine."""
+    file.flush()
+    os.fsync(file.fileno())
