@@ -1,0 +1,1 @@
+"""Finding copies: signatures, groups of candidates, and who survives among them."""
