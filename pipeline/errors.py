@@ -10,7 +10,7 @@ class OptionError(SeimaiError):
 
 
 class InputError(SeimaiError):
-    """An input named by the user cannot be used at all (missing, of an unknown kind, unreadable)."""
+    """An input named by the user cannot be used at all (missing, or of unknown kind)."""
 
 
 class RecipeError(SeimaiError):

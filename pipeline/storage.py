@@ -59,8 +59,8 @@ def size(path: str) -> int:
 def open_read(path: str) -> BinaryIO:
     """A file, opened for reading; local files without any wrapping."""
     if is_local(path):
-        return cast(BinaryIO, Path(local(path)).open("rb"))
-    return cast(BinaryIO, _filesystem(path).open(path, "rb"))
+        return cast("BinaryIO", Path(local(path)).open("rb"))
+    return cast("BinaryIO", _filesystem(path).open(path, "rb"))
 
 
 def read_bytes(path: str) -> bytes:
@@ -86,7 +86,8 @@ def put(path: str, data: bytes) -> None:
         scratch = scratch_beside(path)
         with Path(scratch).open("wb") as file:
             file.write(data)
-            flush_to_disk(file)
+            file.flush()
+            os.fsync(file.fileno())
         publish(scratch, path)
     else:
         _filesystem(path).pipe_file(path, data)
@@ -148,9 +149,3 @@ def put_json(path: str, value: object) -> None:
 def _filesystem(path: str) -> fsspec.AbstractFileSystem:
     protocol = path.split("://", 1)[0] if "://" in path else "file"
     return fsspec.filesystem(protocol)
-
-
-def flush_to_disk(file: BinaryIO) -> None:
-    """Make sure that the bytes of an open file outlive a crash of the machine."""
-    file.flush()
-    os.fsync(file.fileno())

@@ -8,17 +8,20 @@ same names.
 """
 
 import hashlib
+import io
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from typing_extensions import Buffer
 
 from pipeline import storage
 from pipeline.errors import IntegrityError
@@ -96,7 +99,7 @@ class PartWriter:
         self._folder = folder
         self._row_group_bytes = row_group_bytes
         self.scratch = storage.scratch_beside(storage.join(folder, "part"))
-        self._sink = _HashingFile(Path(self.scratch).open("wb"))
+        self._sink = _HashingFile(self.scratch)
         self._schema = schema
         self._writer = pq.ParquetWriter(self._sink, schema, **parquet_options(schema))
         self._waiting: list[pa.RecordBatch] = []
@@ -116,7 +119,7 @@ class PartWriter:
         """Finish the file and give it its final name, which holds its digest."""
         self._write_row_group()
         self._writer.close()
-        self._sink.finish()
+        self._sink.close()
         sha256 = self._sink.sha256.hexdigest()
         name = f"{task}-{role}-{sha256[:16]}.parquet"
         storage.publish(self.scratch, storage.join(self._folder, name))
@@ -272,31 +275,24 @@ def _is_part(name: str) -> bool:
     return name.endswith(".parquet") or name.startswith(storage.SCRATCH_PREFIX)
 
 
-class _HashingFile:
-    """A file that is only ever appended to, and knows the digest of what went in."""
+class _HashingFile(io.FileIO):
+    """A new file that is only ever appended to, and knows the digest of what went in."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "xb")
         self.sha256 = hashlib.sha256()
         self.written = 0
-        self.closed = False
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Buffer) -> int:
         self.sha256.update(data)
-        self.written += len(data)
-        return self._file.write(data)
-
-    def tell(self) -> int:
-        return self.written
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def finish(self) -> None:
-        """Close the file once its bytes are on the disk."""
-        storage.flush_to_disk(self._file)
-        self.close()
+        left = memoryview(data).cast("B")
+        count = len(left)
+        while left:  # a nearly full disk takes a part, then refuses the rest
+            left = left[super().write(left) :]
+        self.written += count
+        return count
 
     def close(self) -> None:
-        self.closed = True
-        self._file.close()
+        if not self.closed:
+            os.fsync(self.fileno())
+        super().close()

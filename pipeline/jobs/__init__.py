@@ -1,0 +1,1 @@
+"""The stages as jobs: each a thin Beam graph over plain functions."""

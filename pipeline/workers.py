@@ -1,0 +1,209 @@
+"""Local worker processes, watched over.
+
+Beam's own multi-process runner hangs for ever when a worker is killed. Here the parent hands out
+one task at a time, sees every death, starts a fresh worker in its place and tries the task again;
+a task that kills its worker three times ends the run with an error that names it. Nothing else
+passes between the processes but tasks and outcomes: the data goes to disk.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+from pipeline.errors import SeimaiError, WorkerError
+from pipeline.graph import run_in_process
+
+DEATHS_ALLOWED = 2
+"""How often a worker may die on one task before the task is given up."""
+
+_BEAMS_WORD = " [while running 'Do']"
+
+_ENVIRONMENT = {
+    # glibc hands large numpy temporaries back to the system at every free: keeping them makes
+    # the signature step three times as fast.
+    "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    "MALLOC_MMAP_THRESHOLD_": "1000000000",
+    # One process a core is all the parallelism there is to have.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+class Task(Protocol):
+    """A unit of work, of retry and of resume; its id is the digest of what it covers."""
+
+    @property
+    def id(self) -> str:
+        """The name under which the task is committed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    error: Exception | None = None
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    task: Task | None = None
+
+
+class Pool:
+    """Worker processes that live as long as a command does."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, work: Callable[[Any], None], tasks: Sequence[Task]) -> Iterator[Task]:
+        """Do the tasks, in any order; each is given back once it is done.
+
+        Raises:
+            SeimaiError: as the work raised it.
+            WorkerError: if the work failed otherwise, or its worker died three times.
+        """
+        try:
+            yield from self._run(work, deque(tasks))
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop the workers; what they have not committed is done again by the next run."""
+        for worker in self._workers:
+            worker.process.kill()  # an attempt cut short leaves nothing that anyone reads
+        for worker in self._workers:
+            worker.process.join()
+            worker.connection.close()
+        self._workers = []
+
+    def _run(self, work: Callable[[Any], None], waiting: deque[Task]) -> Iterator[Task]:
+        deaths: Counter[str] = Counter()
+        self._start(min(self._size, len(waiting)))
+        while waiting or any(worker.task for worker in self._workers):
+            for worker in self._workers:
+                if waiting and worker.task is None:
+                    self._hand_over(worker, work, waiting.popleft())
+            for worker in self._ready():
+                task = cast("Task", worker.task)
+                if self._received(worker, task):
+                    yield task
+                else:
+                    deaths[task.id] += 1
+                    self._replace(worker, task, deaths[task.id])
+                    waiting.appendleft(task)
+
+    def _start(self, count: int) -> None:
+        while len(self._workers) < count:
+            self._workers.append(_start_worker())
+
+    def _hand_over(self, worker: _Worker, work: Callable[[Any], None], task: Task) -> None:
+        worker.task = task
+        try:
+            worker.connection.send((work, task))
+        except BrokenPipeError:
+            return  # it died while idle: _ready sees that, and the task is tried again
+
+    def _ready(self) -> list[_Worker]:
+        busy = {worker.connection: worker for worker in self._workers if worker.task}
+        return [busy[cast("Connection", connection)] for connection in wait(list(busy))]
+
+    def _received(self, worker: _Worker, task: Task) -> bool:
+        """Whether the worker finished its task; False if it died over it."""
+        try:
+            outcome = cast("_Outcome", worker.connection.recv())
+        except (EOFError, ConnectionResetError):
+            return False
+        worker.task = None
+        if isinstance(outcome.error, SeimaiError):
+            raise outcome.error
+        if outcome.error:
+            raise WorkerError(
+                f"{task}: the work failed, which is a defect of seimai: please report it with "
+                f"this trace. All other work is kept.\n{outcome.error}"
+            )
+        return True
+
+    def _replace(self, worker: _Worker, task: Task, deaths: int) -> None:
+        worker.process.join()
+        worker.connection.close()
+        self._workers.remove(worker)
+        if deaths > DEATHS_ALLOWED:
+            raise WorkerError(
+                f"{task}: its worker died {deaths} times ({_cause(worker.process.exitcode)}). "
+                "All other work is kept. Give the machine more memory or use fewer --workers, "
+                "then run the same command again."
+            )
+        self._workers.append(_start_worker())
+
+
+def _start_worker() -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _cause(exitcode: int | None) -> str:
+    if exitcode == -signal.SIGKILL:
+        return "killed, as the system does when memory runs out"
+    if exitcode is not None and exitcode < 0:
+        return f"signal {signal.Signals(-exitcode).name}"
+    return f"exit code {exitcode}"
+
+
+def _serve(connection: Connection) -> None:
+    """A worker's life: take a task, do it, say how it went."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # the parent reports failures
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    while True:
+        try:
+            work, task = connection.recv()
+        except EOFError:
+            return
+        connection.send(_attempt(work, task))
+
+
+def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
+    try:
+        run_in_process(work, task)
+    except SeimaiError as error:
+        return _Outcome(type(error)(str(error).removesuffix(_BEAMS_WORD)))
+    except Exception:  # noqa: BLE001 - whatever the work raises is the parent's to report
+        return _Outcome(RuntimeError(traceback.format_exc()))
+    return _Outcome()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
