@@ -44,7 +44,9 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([DOPQ]|\([BHIJ])|([\x0e\x0f])")
 
 # Spellings that the WHATWG table lacks, or whose pages hold more than the label promises.
-_SHIFT_JIS = re.compile(r"^(x-?)?(ms|cs)?(sjis|shift_?jis(_?2004|x0213)?|windows31j|cp93[12]|932|kanji)")
+_SHIFT_JIS = re.compile(
+    r"^(x-?)?(ms|cs)?(sjis|shift_?jis(_?2004|x0213)?|windows31j|cp93[12]|932|kanji)"
+)
 _EUC_JP = re.compile(r"^(x-?)?(cs)?(euc-?jp|eucjp|ujis|euc$|cp51932|eucpkdfmtjapanese)")
 _ISO_2022_JP = re.compile(r"^(x-?)?(cs)?(iso-?2022-?jp|jis$|cp5022[012])")
 
@@ -177,7 +179,17 @@ def _is_text_codec(name: str) -> bool:
         return False
 
 
-_NOT_A_CHARSET = ("idna", "punycode", "raw", "unicode", "undefined", "mbcs", "oem", "utf-7", "utf_7")
+_NOT_A_CHARSET = (
+    "idna",
+    "punycode",
+    "raw",
+    "unicode",
+    "undefined",
+    "mbcs",
+    "oem",
+    "utf-7",
+    "utf_7",
+)
 
 
 def _weight(text: str) -> float:
