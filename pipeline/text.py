@@ -1,0 +1,237 @@
+"""The text that is stored, and the views of it that duplicates are found in.
+
+`normalise` gives the stored text: damage and accidents of encoding and layout are repaired, what
+an author wrote is left alone. Full-width letters, ～ and ① stay as they are: NFKC would turn
+Japanese punctuation into Western, so it is used in `dedup_view` only. The order of the steps is
+that of the project's Japanese defaults; each step is a function of its own and idempotent.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from importlib import resources
+
+KANA_OR_KANJI = "ぁ-ゖゝゞァ-ヺー-ヾ々〆〇一-鿿㐀-䶿豈-龎"
+"""Body of a character class: the letters of Japanese, without punctuation or combining marks."""
+
+TAIL_LINES = 10
+"""A footer has at most so many lines (Swallow corpus, filter of version 1)."""
+
+TAIL_SHARE = 0.3
+"""A line belongs to a footer if more than this share of it is footer phrases (Swallow)."""
+
+
+def normalise(text: str) -> str:
+    """Makes the stored text: clean, NFC, one paragraph a line, without the page's tail.
+
+    Args:
+        text: any string; paragraphs are separated by line ends of any kind.
+
+    Returns:
+        The normalised text, possibly empty. Normalising it again changes nothing.
+
+    >>> normalise("　ﾊﾟﾝを焼いた，\\u200bそして食べた．\\r\\n\\r\\nおいしかった．\\nシェア ツイート")
+    'パンを焼いた、そして食べた。\\nおいしかった。'
+    """
+    text = drop_controls(text)
+    text = compose(text)
+    text = widen_kana(text)
+    text = unify_lines(text)
+    text = tidy_spaces(text)
+    text = unify_punctuation(text)
+    return trim_footer(text)
+
+
+# Removed: C0 and C1 controls, soft hyphens, zero-width and directional marks, invisible operators,
+# annotation and object marks, tags (they can hide whole messages), lone surrogates and
+# noncharacters (no encoding holds them), private use (meaningless without its icon font).
+# Kept: variation selectors (they tell 葛󠄀 from 葛), U+FFFD (evidence of damage), and the zero-width
+# joiner inside emoji.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
+    "\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffc"
+    "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f"
+    + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(1, 15))
+    + "\U000f0000-\U0010ffff]+"
+    "|(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d+"
+)
+
+
+def drop_controls(text: str) -> str:
+    """Removes what is invisible or cannot be encoded; line ends and tabs are left for later."""
+    return _CONTROL.sub("", text)
+
+
+def compose(text: str) -> str:
+    """Brings the text into NFC: か + ゙ becomes が; widths and shapes are not touched."""
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+_HALF_WIDTH = re.compile("[ぁ-ゖァ-ヺ]?[｡-ﾟ]+")
+
+
+def widen_kana(text: str) -> str:
+    """Writes half-width kana and their punctuation in full width, voiced marks composed.
+
+    >>> widen_kana("ｶﾞｲﾄﾞ｢ﾊﾟﾝ｣｡ カﾞラス")
+    'ガイド「パン」。 ガラス'
+    """
+    return _HALF_WIDTH.sub(_widened, text)
+
+
+def _widened(match: re.Match[str]) -> str:
+    full = unicodedata.normalize("NFKC", match[0])
+    return full.replace("\u3099", "゛").replace("\u309a", "゜")  # marks with no kana to join
+
+
+_LINE_END = re.compile("[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+
+
+def unify_lines(text: str) -> str:
+    """Ends every line with one newline and drops empty lines between."""
+    return _LINE_END.sub("\n", text)
+
+
+_SPACE = "\t\x1f \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_WIDE_SPACES = re.compile(f"[{_SPACE}]*\u3000[{_SPACE}]*")
+_ODD_SPACES = re.compile("[\t\x1f\xa0\u1680\u2000-\u200a\u202f\u205f]")
+_LINE_EDGES = re.compile(" *\u3000[ \u3000]*(?=\n)|(?<=\n)\u3000| +(?=\n)|(?<=\n) +(?=[^!-~ ])")
+_LONE_INDENT = re.compile("(?<=\n) (?! )|(?<=[^ \n]) {2,}")
+_EMPTY_LINES = re.compile("\n{2,}")
+_WRAPPED = re.compile(f"(?<=[{KANA_OR_KANJI}、。]) (?=[{KANA_OR_KANJI}])")
+_CHARACTERS_A_WRAP = 20
+
+
+def tidy_spaces(text: str) -> str:
+    """Leaves one space where spaces mean something, and none where only the layout put them.
+
+    A run with an ideographic space becomes one ideographic space (it separates names and list
+    entries on purpose), any other run one ASCII space. Lines lose the spaces at their edges;
+    only code keeps its indentation: two or more spaces before an ASCII character. A space between
+    two Japanese letters goes where it comes from a wrapped source line: in a paragraph that has
+    punctuation and at most one such space in 20 characters.
+
+    >>> tidy_spaces("\\u3000東京の天気は、明日から下り坂になる 見込みです。\\nりんご  みかん\\n    x = 1")
+    '東京の天気は、明日から下り坂になる見込みです。\\nりんご みかん\\n    x = 1'
+    """
+    text = _ODD_SPACES.sub(" ", text)
+    text = _WIDE_SPACES.sub("\u3000", text)
+    text = _LINE_EDGES.sub("", f"\n{text}\n")
+    text = _LONE_INDENT.sub(_one_or_none, text)
+    text = _EMPTY_LINES.sub("\n", text)
+    if _WRAPPED.search(text):
+        text = "\n".join(map(_unwrap, text.split("\n")))
+    return text.strip("\n")
+
+
+def _one_or_none(match: re.Match[str]) -> str:
+    return "" if len(match[0]) == 1 else " "
+
+
+def _unwrap(paragraph: str) -> str:
+    joined, wraps = _WRAPPED.subn("", paragraph)
+    is_prose = "。" in paragraph or "、" in paragraph
+    return joined if is_prose and wraps * _CHARACTERS_A_WRAP <= len(joined) else paragraph
+
+
+_ALPHANUMERIC = "0-9A-Za-z０-９Ａ-Ｚａ-ｚ"
+
+
+def _western_mark(mark: str) -> re.Pattern[str]:
+    """Matches the mark; in group `kept` where it is a decimal mark or follows a list number."""
+    inside = f"(?<=[{_ALPHANUMERIC}]){mark}(?=[{_ALPHANUMERIC}])"
+    numbering = f"^[ 　]*[（(]?[{_ALPHANUMERIC}]{{1,3}}[)）]?{mark}"
+    return re.compile(f"(?m)(?P<kept>{inside}|{numbering})|{mark}")
+
+
+_PUNCTUATION = (("，", "、", _western_mark("，")), ("．", "。", _western_mark("．")))
+
+
+def unify_punctuation(text: str) -> str:
+    """Writes ，． as 、。 in a document that mostly uses them, save in numbers and headings.
+
+    Between alphanumerics they are decimal marks, after a number at the start of a line they are
+    numbering; both stay and are not counted (after Swallow's kutoten.py).
+
+    >>> unify_punctuation("１．概要\\n値は３．１４で，半径に比例する．")
+    '１．概要\\n値は３．１４で、半径に比例する。'
+    """
+    for western, japanese, pattern in _PUNCTUATION:
+        if western not in text:
+            continue
+        replaced = pattern.sub(lambda found: found["kept"] or japanese, text)  # noqa: B023
+        changed = replaced.count(japanese) - text.count(japanese)
+        if changed > text.count(japanese):
+            text = replaced
+    return text
+
+
+def trim_footer(text: str) -> str:
+    """Cuts the page's tail: menus, copyright and share buttons in the last ten lines.
+
+    The lines are walked from the end as long as footer phrases make up over 0.3 of each (the
+    share and the ten lines are Swallow's). Where more than ten lines would go, or all of them,
+    the phrases are the page's content and nothing is cut.
+
+    >>> trim_footer("本日は定休日です。\\nシェアする\\nプライバシーポリシー | 利用規約\\n© 2024 例")
+    '本日は定休日です。'
+    """
+    lines = text.rsplit("\n", TAIL_LINES + 1)
+    body = len(lines)
+    while body and _is_footer(lines[body - 1]):
+        body -= 1
+    cut = len(lines) - body
+    return "\n".join(lines[:body]) if body and cut <= TAIL_LINES else text
+
+
+_COPYRIGHT = re.compile(r"^\W{0,3}(?:©|\(c\)|copyright)|all rights reserved", re.IGNORECASE)
+
+
+def _is_footer(line: str) -> bool:
+    if _COPYRIGHT.search(line):
+        return True
+    covered = sum(len(match) for match in footer_phrases().findall(line))
+    return covered > TAIL_SHARE * len(line)
+
+
+@cache
+def footer_phrases() -> re.Pattern[str]:
+    """The footer and share-button phrases, longest first, as one pattern."""
+    lines = resources.files("pipeline.data").joinpath("footer_phrases.txt").read_text("utf-8")
+    phrases = [line for line in lines.splitlines() if line and not line.startswith("#")]
+    bounded = sorted(map(_bounded, phrases), key=len, reverse=True)
+    return re.compile("|".join(bounded), re.IGNORECASE)
+
+
+def _bounded(phrase: str) -> str:
+    """Latin phrases match whole words only: X is a button, the x of `next` is not."""
+    escaped = re.escape(phrase)
+    return rf"(?<![0-9A-Za-z]){escaped}(?![0-9A-Za-z])" if phrase.isascii() else escaped
+
+
+_WEEKDAY = re.compile("[(（]?[月火水木金土日](?:曜日?|(?=[)）]))[)）]?")
+_NUMBER = re.compile(r"\d+(?:[.,:/\-]\d+)*")
+_NOT_A_WORD = re.compile(r"[\W_]+")
+
+
+def dedup_view(text: str) -> str:
+    """What of a text is compared to find its copies: NFKC, lower case, no layout, no figures.
+
+    Numbers, dates, times and counters become `0` and weekdays go, since copies of a page differ
+    in them (`駅(211)`, `3月1日(金)`); white space, punctuation and symbols go, since mirrors and
+    blog tools change them. So pages that differ in nothing but figures count as copies: time
+    tables and price lists pay for that.
+
+    Args:
+        text: a normalised text.
+
+    Returns:
+        Letters, marks of number and nothing else; empty for a text without any.
+
+    >>> dedup_view("２０２４年３月１日（金）　Ｗｅｂ版を公開！（閲覧数：1,024）")
+    '0年0月0日web版を公開閲覧数0'
+    """
+    view = unicodedata.normalize("NFKC", text).lower()
+    view = _WEEKDAY.sub("", view)
+    view = _NUMBER.sub("0", view)
+    return _NOT_A_WORD.sub("", view)
