@@ -1,0 +1,35 @@
+# Every target works as the first command on a machine with Python 3.11 and make.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup demo test lint bench docs clean
+
+setup: .venv/ready  ## leave the environment in .venv
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,notebooks]'
+	touch .venv/ready
+
+demo: setup  ## the main job on the sample crawl; prints where to look
+	$(BIN)/python -m tests.sample_crawl demo/crawl
+	$(BIN)/seimai run demo/crawl --out demo/run
+	$(BIN)/seimai verify demo/run
+
+test: setup lint  ## linters, types and all tests
+	$(BIN)/pytest --numprocesses 2
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## speed, stage by stage
+	$(BIN)/python -m bench
+
+docs: setup  ## the generated pages of docs/
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf .venv demo build site

@@ -1,0 +1,151 @@
+"""A run's folder: what lies where, what made it, and who may write to it."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from pipeline import storage
+from pipeline.errors import RunError
+from pipeline.tasks import Commit, commits
+
+_RECORD = "run.json"
+_LOCK = ".lock"
+SCHEMA = "seimai.run/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run: `RUN/documents`, `RUN/scores/BUNDLE`, `RUN/groups`, `RUN/selected/NAME`.
+
+    Attributes:
+        path: the run's folder, a local path or an fsspec URL.
+    """
+
+    path: str
+
+    @property
+    def documents(self) -> str:
+        """The folder of the documents' parts."""
+        return storage.join(self.path, "documents")
+
+    @property
+    def groups(self) -> str:
+        """The folder of the groups' parts."""
+        return storage.join(self.path, "groups")
+
+    def scores(self, bundle: str) -> str:
+        """The folder of one bundle's scores."""
+        return storage.join(self.path, "scores", bundle)
+
+    def selected(self, name: str) -> str:
+        """The folder of one selection."""
+        return storage.join(self.path, "selected", name)
+
+    def record(self) -> dict[str, object]:
+        """What `run.json` says.
+
+        Raises:
+            RunError: if there is no run in the folder.
+        """
+        path = storage.join(self.path, _RECORD)
+        if not storage.exists(path):
+            raise RunError(
+                f"{self.path}: no run here ({_RECORD} is missing). "
+                f"Make one with `seimai extract INPUT… --out {self.path}`."
+            )
+        record: dict[str, object] = orjson.loads(storage.read_bytes(path))
+        return record
+
+    def begin(self, settings: dict[str, object], plan: dict[str, object]) -> None:
+        """Write `run.json` before the first task; a run that is there must be the same one.
+
+        Raises:
+            RunError: if the folder holds a run of other inputs or settings.
+        """
+        wanted = {"schema": SCHEMA, "settings": settings, "plan": plan}
+        if not storage.exists(storage.join(self.path, _RECORD)):
+            self.write(wanted)
+            return
+        found = self.record()
+        differing = [key for key in wanted if _normal(found.get(key)) != _normal(wanted[key])]
+        if differing:
+            raise RunError(
+                f"{self.path}: holds a run with other {_what_differs(found, wanted)}. "
+                "Name another folder with --out, or remove this one to begin again."
+            )
+
+    def add(self, facts: dict[str, object]) -> None:
+        """Add what became known later to `run.json`."""
+        self.write({**self.record(), **facts})
+
+    def write(self, record: dict[str, object]) -> None:
+        """Replace `run.json`."""
+        storage.put_json(storage.join(self.path, _RECORD), record)
+
+    def extracted(self) -> dict[str, Commit]:
+        """The commits of the documents, all of them, by task id.
+
+        Raises:
+            RunError: if extract has not finished.
+        """
+        tasks = set(self.task_ids())
+        done = commits(self.documents)
+        if missing := tasks - done.keys():
+            raise RunError(
+                f"{self.path}: extract is not finished, {len(missing)} of {len(tasks)} tasks are "
+                "left. Run the same `seimai extract` or `seimai run` command again: it goes on "
+                "where it stopped."
+            )
+        return {task: done[task] for task in sorted(tasks)}
+
+    def task_ids(self) -> list[str]:
+        """The ids of the tasks that extract planned."""
+        plan = self.record()["plan"]
+        if not isinstance(plan, dict):
+            raise RunError(f"{self.path}/{_RECORD}: no plan of tasks in it.")
+        return list(plan["tasks"])
+
+
+@contextmanager
+def sole_writer(path: str) -> Iterator[None]:
+    """Keep a second command from writing to the same run at the same time.
+
+    On an object store there is no such lock: there racing commands are safe by the commit
+    protocol, and merely do the work twice.
+
+    Raises:
+        RunError: if another command is at work in the folder.
+    """
+    if not storage.is_local(path):
+        yield
+        return
+    folder = Path(storage.local(path))
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"{path}: another seimai command is writing to this run. "
+                "Wait for it to end, or name another folder with --out."
+            ) from error
+        yield
+
+
+def _normal(value: object) -> bytes:
+    return storage.canonical_json(value)
+
+
+def _what_differs(found: dict[str, object], wanted: dict[str, object]) -> str:
+    """The names of the settings and parts of the plan that are not the same, for a person."""
+    names = []
+    for part in ("settings", "plan"):
+        old, new = found.get(part), wanted[part]
+        if isinstance(old, dict) and isinstance(new, dict):
+            keys = sorted(old.keys() | new.keys())
+            names += [key for key in keys if _normal(old.get(key)) != _normal(new.get(key))]
+    return ", ".join(names) or "contents"
