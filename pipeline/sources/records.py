@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Format = Literal["warc", "jsonl", "parquet", "unknown"]
+"""What reads an input; "unknown" is read by nothing and ends as one `Problem`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -17,7 +20,7 @@ class Span:
     """
 
     path: str
-    format: Literal["warc", "jsonl", "parquet"]
+    format: Format
     start: int
     end: int
     size: int
@@ -38,6 +41,7 @@ class Record:
         language: the Content-Language header, or None.
         robots: the X-Robots-Tag header, or None.
         title: the title that a table gives, or None.
+        remarks: oddities that did not stop the record, by counted name.
     """
 
     input: str
@@ -50,6 +54,7 @@ class Record:
     language: str | None = None
     robots: str | None = None
     title: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,224 @@
+"""The careful reader: WARC records one by one from a stream of bytes, and the damage between them.
+
+It trusts nothing: a record counts as sound only where its declared length leads to the blank lines
+before the next record, or to the end. After damage it goes on at the next line that begins a
+record. Memory is bounded by one record of `MAX_RECORD` bytes.
+"""
+
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pipeline.sources.fields import MAX_PAYLOAD
+from pipeline.sources.inputs import DAMAGE
+
+MAX_RECORD = MAX_PAYLOAD + (256 << 10)
+"""Bytes of a record that are held in memory: a payload and its headers."""
+
+MAX_HEADER = 32 << 10
+"""Bytes of a record's own headers, as in fastwarc."""
+
+VERSION = b"WARC/"
+
+_CHUNK = 64 << 10
+_SMALL_CHUNK = 4 << 10  # compressed; damage loses at most what one of these holds
+_MAX_INFLATED = 1 << 30  # of one gzip member: a bomb is left there
+_LINE_VERSION = b"\nWARC/1."
+_END_OF_HEADER = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One record as bytes, or damage.
+
+    Attributes:
+        position: offset of its first byte in the stream.
+        data: the whole record; of a damaged or too large one only what was looked at.
+        reason: why it cannot be used; None if it is sound.
+        detail: what was found, for a person.
+    """
+
+    position: int
+    data: bytes
+    reason: str | None = None
+    detail: str = ""
+
+
+def walk(content: io.BufferedReader, start: int, end: int | None) -> Iterator[Block]:
+    """Every record that begins in `start` to `end`, and every damaged stretch, in order.
+
+    Args:
+        content: not compressed, standing at `start`.
+        start: offset of the first byte that will be read.
+        end: no record that begins there or later is given; None for no end.
+    """
+    window = _Window(content, start)
+    while True:
+        window.skip_blank_lines()
+        if end is not None and window.position >= end:
+            return
+        head = window.peek(MAX_HEADER)
+        if not head:
+            return
+        block, length = _block(window, head)
+        yield block
+        if length is None:
+            window.go_to(_LINE_VERSION)
+        else:
+            window.skip(length)
+
+
+class Member(io.RawIOBase):
+    """One gzip member of a file, inflated; tells afterwards where it ended or what broke it.
+
+    Attributes:
+        start: offset of its first compressed byte.
+        end: offset behind it, once its end and checksum were reached; else None.
+        reached: offset up to which compressed bytes were used.
+        damage: what broke it, in words, once that was reached; else None.
+        is_bomb: whether it was left because it inflates too far.
+    """
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        super().__init__()
+        file.seek(start)
+        self._file = file
+        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self._left = _MAX_INFLATED
+        self.start = self.reached = start
+        self.end: int | None = None
+        self.damage: str | None = None
+        self.is_bomb = False
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # typeshed's Buffer has no length
+        """The next inflated bytes; 0 at the end and at damage."""
+        while self.end is None and self.damage is None:
+            data = self._inflate(len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+        return 0
+
+    def _inflate(self, most: int) -> bytes:
+        chunk = self._stream.unconsumed_tail or self._file.read(_SMALL_CHUNK)
+        if not chunk:
+            self.damage = "the file ends inside a gzip member"
+            return b""
+        try:
+            data = self._stream.decompress(chunk, most)
+        except zlib.error as error:
+            self.damage = str(error)
+            return b""
+        self.reached = self._file.tell() - len(self._stream.unconsumed_tail)
+        if self._stream.eof:
+            self.end = self.reached = self._file.tell() - len(self._stream.unused_data)
+        self._left -= len(data)
+        if self._left < 0:
+            self.is_bomb = True
+            self.damage = f"inflates to over {_MAX_INFLATED} bytes"
+        return data
+
+
+def _block(window: "_Window", head: bytes) -> tuple[Block, int | None]:
+    """The record or damage where the window stands, and its length if that can be trusted."""
+    position = window.position
+    if not head.startswith(VERSION):
+        return Block(position, head, "garbage", f"no record begins here but {head[:16]!r}"), None
+    header_end = head.find(_END_OF_HEADER)
+    if header_end < 0:
+        whole = len(head) == MAX_HEADER
+        detail = f"no end within {MAX_HEADER} bytes" if whole else "the input ends inside it"
+        return Block(position, head, "warc_header", detail), None
+    declared = _LENGTH.search(head, 0, header_end + 2)
+    if declared is None:
+        return Block(position, head, "warc_header", "no usable Content-Length"), None
+    length = header_end + len(_END_OF_HEADER) + int(declared[1])
+    if length > MAX_RECORD:
+        detail = f"a record of {length} bytes; at most {MAX_PAYLOAD} of payload are taken"
+        return Block(position, head, "payload_too_large", detail), length
+    data = window.peek(length + 2 * len(_END_OF_HEADER) + len(VERSION))
+    fault = _fault_at_end(data, length)
+    if fault is not None:
+        return Block(position, head, *fault), None
+    return Block(position, data[:length]), length
+
+
+def _fault_at_end(data: bytes, length: int) -> tuple[str, str] | None:
+    if len(data) < length:
+        return "record_incomplete", f"ends after {len(data)} of {length} bytes"
+    behind = data[length:]
+    if behind.startswith(_END_OF_HEADER):
+        return None
+    rest = behind.lstrip(b"\r\n")
+    if rest and not rest.startswith(VERSION):
+        return "content_length", f"the record does not end after the {length} bytes it declares"
+    return None
+
+
+class _Window:
+    """A stream that is looked at before it is passed; damage in it is its end."""
+
+    def __init__(self, content: io.BufferedReader, position: int) -> None:
+        self._content = content
+        self._held = bytearray()
+        self._ended = False
+        self.position = position
+
+    def peek(self, size: int) -> bytes:
+        """The next `size` bytes, fewer at the end."""
+        while len(self._held) < size and self._fill():
+            pass
+        return bytes(self._held[:size])
+
+    def skip(self, size: int) -> None:
+        """Pass `size` bytes, without holding them."""
+        while size > len(self._held):
+            size -= len(self._held)
+            self._pass(len(self._held))
+            if not self._fill():
+                return
+        self._pass(size)
+
+    def skip_blank_lines(self) -> None:
+        """Pass the line ends between two records."""
+        while self._held or self._fill():
+            blank = len(self._held) - len(self._held.lstrip(b"\r\n"))
+            whole = blank == len(self._held)
+            self._pass(blank)
+            if not whole:
+                return
+
+    def go_to(self, line: bytes) -> None:
+        """Pass everything up to the next line that begins so, or up to the end."""
+        while True:
+            found = self._held.find(line)
+            if found >= 0:
+                self._pass(found + 1)
+                return
+            self._pass(max(0, len(self._held) - len(line) + 1))
+            if not self._fill():
+                self._pass(len(self._held))
+                return
+
+    def _pass(self, size: int) -> None:
+        del self._held[:size]
+        self.position += size
+
+    def _fill(self) -> bool:
+        if self._ended:
+            return False
+        try:
+            data = self._content.read1(_CHUNK)
+        except DAMAGE:
+            data = b""
+        self._held += data
+        self._ended = not data
+        return not self._ended

@@ -1,0 +1,238 @@
+"""WARC and WET: fast where a file is sound, careful where it is not.
+
+A gzipped WARC is a row of gzip members, one a record. fastwarc reads them at full speed; at bytes
+that it does not understand it stops, or ends quietly. So a record that it gives is passed on only
+when the next one was found behind it. Wherever it stops, for whatever reason, the members from
+there on are walked one by one with zlib, each to its own end, and what is damaged is named; behind
+the damage the fast reader goes on.
+
+Everything else (not compressed, or compressed as a whole) is walked with care from its beginning.
+"""
+
+import io
+import itertools
+import zlib
+from collections.abc import Generator, Iterator
+from typing import BinaryIO
+
+from fastwarc.warc import ArchiveIterator, WarcRecord
+
+from pipeline import storage
+from pipeline.sources.fields import MAX_URL, without_credentials
+from pipeline.sources.inputs import GZIP_MAGIC, ZSTD_MAGIC, inflated
+from pipeline.sources.pages import Incomplete, outcome, url_of, why_no_page
+from pipeline.sources.records import Problem, Record, Skipped, Span
+from pipeline.sources.walk import MAX_RECORD, VERSION, Block, Member, walk
+
+Outcome = Record | Skipped | Problem
+
+_CHUNK = 256 << 10
+_MEMBER_HEAD = 1 << 10  # compressed bytes that always hold the first five of a record
+
+
+def cuts(path: str, target: int) -> list[int]:
+    """Offsets at which a WARC is cut into parts of about `target` bytes; the first is 0.
+
+    One gzip member a record: any offset will do, since `read` looks for the next member. Not
+    compressed: at records, found by reading from the first one on, since a page may hold a line
+    that looks like a record. Compressed as a whole: never cut.
+    """
+    with storage.open_read(path) as file:
+        if _has_a_member_a_record(file):
+            size = file.seek(0, io.SEEK_END)
+            parts = max(1, round(size / target))
+            return [size * part // parts for part in range(parts)]
+        if _is_compressed(file):
+            return [0]
+        found = [0]
+        for block in walk(inflated(file), 0, None):
+            if block.position - found[-1] >= target:
+                found.append(block.position)
+        return found
+
+
+def read(span: Span) -> Iterator[Outcome]:
+    """The records of a span in order, each once, and the damage between them.
+
+    Args:
+        span: of a WARC or WET, as `spans` makes them.
+
+    Yields:
+        A `Record` for a page, `Skipped` for a sound record that is none, a `Problem` for damage.
+    """
+    with storage.open_read(span.path) as file:
+        if _has_a_member_a_record(file):
+            yield from _Members(file, span).read()
+        else:
+            content = inflated(file)
+            content.seek(span.start)
+            end = None if _is_compressed(file) else span.end
+            for block in walk(content, span.start, end):
+                yield _outcome(block, span.path, block.position)
+
+
+class _Members:
+    """A span of a WARC with one gzip member a record."""
+
+    def __init__(self, file: BinaryIO, span: Span) -> None:
+        self._file = file
+        self._path = span.path
+        self._start = span.start
+        self._end = span.end
+
+    def read(self) -> Iterator[Outcome]:
+        position = next_member(self._file, self._start)
+        if self._start == 0 and position != 0:
+            yield self._garbage(0, position)
+        while position is not None and position < self._end:
+            last = yield from self._read_fast(position)
+            position = yield from self._read_with_care(position, last)
+
+    def _read_fast(self, position: int) -> Generator[Outcome, None, int | None]:
+        """Pass on each record behind which another one was found; return the last one's place."""
+        last: int | None = None
+        held: tuple[int, Outcome] | None = None
+        for place, found in self._as_fastwarc_gives(position):
+            if held is not None:
+                if place <= held[0]:
+                    break
+                yield held[1]
+                last = held[0]
+            if place >= self._end:
+                break
+            held = place, found
+        return last
+
+    def _as_fastwarc_gives(self, position: int) -> Iterator[tuple[int, Outcome]]:
+        self._file.seek(position)
+        try:
+            for record in ArchiveIterator(self._file):
+                if record.content_length > MAX_RECORD or record.headers.is_empty():
+                    return
+                place = record.stream_pos
+                yield place, outcome(record, self._path, place)
+        except (OSError, Incomplete):
+            return
+
+    def _read_with_care(
+        self, position: int, last: int | None
+    ) -> Generator[Outcome, None, int | None]:
+        """Walk members up to one sound record; return where to go on, or None at the end.
+
+        The walk begins in the member of the last record that was passed on, without that record:
+        only so is it known where that member ends, and that nothing else is in it.
+        """
+        place: int | None = position if last is None else last
+        while place is not None and (place < self._end or place == last):
+            member = Member(self._file, place)
+            sound = yield from self._walk_member(member, 1 if place == last else 0)
+            next_place = yield from self._place_behind(member)
+            if sound and place != last:
+                return next_place
+            place = next_place
+        return None
+
+    def _walk_member(self, member: Member, known: int) -> Generator[Outcome, None, bool]:
+        """The records of a member but for the first `known`; returns whether it was one, sound."""
+        sound, number = True, 0
+        for number, block in enumerate(_blocks(member), 1):
+            sound = sound and block.reason is None
+            if number > known:
+                yield _outcome(block, self._path, member.start + number - 1)
+        return sound and number == 1
+
+    def _place_behind(self, member: Member) -> Generator[Outcome, None, int | None]:
+        """Where the next member begins, with a `Problem` for what is no member before it."""
+        if member.end is None:
+            behind = member.reached if member.is_bomb else member.start + 1
+            return next_member(self._file, behind)
+        self._file.seek(member.end)
+        head = self._file.read(len(GZIP_MAGIC))
+        if head == GZIP_MAGIC or not head:
+            return member.end if head else None
+        found = next_member(self._file, member.end)
+        yield self._garbage(member.end, found)
+        return found
+
+    def _garbage(self, start: int, end: int | None) -> Problem:
+        stretch = "all bytes to the end" if end is None else f"{end - start} bytes"
+        return Problem(self._path, start, None, "garbage", f"{stretch} belong to no record")
+
+
+def next_member(file: BinaryIO, position: int) -> int | None:
+    """The first gzip member at or after a place whose content begins as a record; None if none."""
+    file.seek(position)
+    held = b""
+    while True:
+        chunk = file.read(_CHUNK)
+        held += chunk
+        at = held.find(GZIP_MAGIC)
+        while at >= 0 and (at + _MEMBER_HEAD <= len(held) or not chunk):
+            if _begins_a_record(held[at : at + _MEMBER_HEAD]):
+                return position + at
+            at = held.find(GZIP_MAGIC, at + 1)
+        if not chunk:
+            return None
+        keep = at if at >= 0 else max(0, len(held) - len(GZIP_MAGIC) + 1)
+        held, position = held[keep:], position + keep
+
+
+def _begins_a_record(compressed: bytes) -> bool:
+    try:
+        stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        return stream.decompress(compressed, len(VERSION)) == VERSION
+    except zlib.error:
+        return False
+
+
+def _has_a_member_a_record(file: BinaryIO) -> bool:
+    """Whether the first gzip member is one record, or damaged, and the next begins a record."""
+    file.seek(0)
+    head = file.read(_MEMBER_HEAD)
+    if not head.startswith(GZIP_MAGIC):
+        plain = head.startswith((VERSION, ZSTD_MAGIC))
+        return not plain and next_member(file, 0) is not None
+    member = Member(file, 0)
+    blocks = list(itertools.islice(_blocks(member), 2))
+    if len(blocks) == 2:
+        return False
+    if member.end is None:
+        return True
+    file.seek(member.end)
+    following = file.read(_MEMBER_HEAD)
+    return not following.startswith(GZIP_MAGIC) or _begins_a_record(following)
+
+
+def _is_compressed(file: BinaryIO) -> bool:
+    file.seek(0)
+    return file.read(len(ZSTD_MAGIC)).startswith((GZIP_MAGIC, ZSTD_MAGIC))
+
+
+def _blocks(member: Member) -> Iterator[Block]:
+    """The records of a member; if it is damaged, the last of them is."""
+    previous: Block | None = None
+    for block in walk(io.BufferedReader(member), 0, None):
+        if previous is not None:
+            yield previous
+        previous = block
+    if member.damage and (previous is None or previous.reason != "payload_too_large"):
+        data = previous.data if previous else b""
+        previous = Block(0, data, "gzip_damaged", member.damage)
+    if previous is not None:
+        yield previous
+
+
+def _outcome(block: Block, path: str, position: int) -> Outcome:
+    """What a block of the careful reader is: a page, no page, or damage with the URL it names."""
+    try:
+        record = WarcRecord.from_bytes(block.data)
+        record.parse_http()
+        if block.reason is None:
+            return outcome(record, path, position)
+        skipped = why_no_page(record) if block.reason == "payload_too_large" else None
+        url = without_credentials(url_of(record))[:MAX_URL] or None
+    except (OSError, Incomplete) as error:
+        skipped, url = None, None
+        if block.reason is None:
+            block = Block(position, b"", "record_unreadable", str(error))
+    return skipped or Problem(path, position, url, block.reason or "", block.detail)
