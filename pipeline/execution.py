@@ -26,22 +26,19 @@ class Execution:
     """Where the work is done.
 
     Attributes:
-        workers: local worker processes, where no runner is named.
-        runner: a Beam runner's name, or None for local processes.
-        beam_args: further Beam options, as on a command line.
+        workers: local worker processes, where Beam's options name no runner.
+        beam_args: Beam's own options, as on a command line.
         progress: whether to draw a progress line on stderr.
     """
 
     def __init__(
         self,
         workers: int | None = None,
-        runner: str | None = None,
         beam_args: Sequence[str] = (),
         *,
         progress: bool = False,
     ) -> None:
         self.workers = workers or os.cpu_count() or 1
-        self.runner = runner
         self.beam_args = tuple(beam_args)
         self.progress = progress
         self._pool = Pool(self.workers)
@@ -58,9 +55,9 @@ class Execution:
         Raises:
             SeimaiError: as the work raised it; what was committed before stays.
         """
-        if self.runner:
+        if graph.chosen_runner(self.beam_args):
             with _watched(folder, tasks, self._bar(name, tasks)):
-                graph.run_on(self.runner, self.beam_args, name, work, tasks)
+                graph.run_on(self.beam_args, name, work, tasks)
         else:
             with self._bar(name, tasks) as bar:
                 for _ in self._pool.run(work, tasks):

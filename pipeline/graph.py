@@ -1,11 +1,18 @@
 """The Beam graph of a step: tasks, spread over the workers, each done and committed."""
 
+import argparse
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    StandardOptions,
+    _BeamArgumentParser,
+)
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+
+from pipeline.errors import OptionError
 
 
 def run_in_process(work: Callable[[Any], None], task: object) -> None:
@@ -23,11 +30,10 @@ def run_in_process(work: Callable[[Any], None], task: object) -> None:
 
 
 def run_on(
-    runner: str, beam_args: Sequence[str], name: str, work: Callable[[Any], None], tasks: object
+    beam_args: Sequence[str], name: str, work: Callable[[Any], None], tasks: Sequence[object]
 ) -> None:
-    """Do tasks on a Beam runner: Flink, Spark, Dataflow, or any other that Beam knows."""
-    options = PipelineOptions([f"--runner={runner}", *beam_args])
-    with beam.Pipeline(options=options) as pipeline:
+    """Do tasks on the Beam runner that Beam's own options name, with those options."""
+    with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
         _ = (
             pipeline
             | f"Plan {name}" >> beam.Create(tasks, reshuffle=False)
@@ -45,3 +51,31 @@ class _Do(beam.DoFn):
     def process(self, task: Any) -> None:  # noqa: ANN401 - a step may have tasks of any kind
         """Do one task."""
         self._work(task)
+
+
+def check_options(beam_args: Sequence[str]) -> None:
+    """Make sure, before any work, that Beam knows all the options that are meant for it.
+
+    Raises:
+        OptionError: if it does not know one, or one has a value that it cannot take.
+    """
+    parser = _BeamArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    try:
+        _, unknown = parser.parse_known_args(beam_args)
+    except argparse.ArgumentError as error:
+        raise OptionError(
+            f"behind `--`: {error}. See the options of the runner in Beam's docs."
+        ) from error
+    if unknown:
+        raise OptionError(
+            f"behind `--`: {' '.join(unknown)} is no option that Beam {beam.__version__} knows. "
+            "seimai's own options stand before the `--`."
+        )
+
+
+def chosen_runner(beam_args: Sequence[str]) -> str | None:
+    """The runner that Beam's options name, or None for seimai's own local processes."""
+    runner: str | None = PipelineOptions(list(beam_args)).view_as(StandardOptions).runner
+    return runner
