@@ -22,7 +22,7 @@ TAIL_SHARE = 0.3
 
 
 def normalise(text: str) -> str:
-    """Makes the stored text: clean, NFC, one paragraph a line, without the page's tail.
+    r"""Makes the stored text: clean, NFC, one paragraph a line, without the page's tail.
 
     Args:
         text: any string; paragraphs are separated by line ends of any kind.
@@ -30,8 +30,9 @@ def normalise(text: str) -> str:
     Returns:
         The normalised text, possibly empty. Normalising it again changes nothing.
 
-    >>> normalise("　ﾊﾟﾝを焼いた，\\u200bそして食べた．\\r\\n\\r\\nおいしかった．\\nシェア ツイート")
-    'パンを焼いた、そして食べた。\\nおいしかった。'
+    >>> print(normalise("　ﾊﾟﾝを焼いた，\u200bそして食べた．\r\n\nうまかった．\nシェア ツイート"))
+    パンを焼いた、そして食べた。
+    うまかった。
     """
     text = drop_controls(text)
     text = compose(text)
@@ -47,19 +48,26 @@ def normalise(text: str) -> str:
 # noncharacters (no encoding holds them), private use (meaningless without its icon font).
 # Kept: variation selectors (they tell 葛󠄀 from 葛), U+FFFD (evidence of damage), and the zero-width
 # joiner inside emoji.
-_CONTROL = re.compile(
+_CONTROLS = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
-    "\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffc"
-    "\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f"
-    + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(1, 15))
-    + "\U000f0000-\U0010ffff]+"
-    "|(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d+"
+    "\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef"
+    "\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff]+"
 )
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_ASTRAL_CONTROLS = re.compile(
+    "["
+    + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(1, 15))
+    + "\U000e0000-\U000e007f\U000f0000-\U0010ffff]+"
+)
+_STRAY_JOINER = re.compile("(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d+")
 
 
 def drop_controls(text: str) -> str:
     """Removes what is invisible or cannot be encoded; line ends and tabs are left for later."""
-    return _CONTROL.sub("", text)
+    text = _CONTROLS.sub("", text)
+    if _ASTRAL.search(text):
+        text = _ASTRAL_CONTROLS.sub("", text)
+    return _STRAY_JOINER.sub("", text) if "\u200d" in text else text
 
 
 def compose(text: str) -> str:
@@ -67,7 +75,8 @@ def compose(text: str) -> str:
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
-_HALF_WIDTH = re.compile("[ぁ-ゖァ-ヺ]?[｡-ﾟ]+")
+_HALF_WIDTH = re.compile("[｡-ﾟ]")
+_HALF_WIDTH_RUN = re.compile("[ぁ-ゖァ-ヺ]?[｡-ﾟ]+")
 
 
 def widen_kana(text: str) -> str:
@@ -76,7 +85,7 @@ def widen_kana(text: str) -> str:
     >>> widen_kana("ｶﾞｲﾄﾞ｢ﾊﾟﾝ｣｡ カﾞラス")
     'ガイド「パン」。 ガラス'
     """
-    return _HALF_WIDTH.sub(_widened, text)
+    return _HALF_WIDTH_RUN.sub(_widened, text) if _HALF_WIDTH.search(text) else text
 
 
 def _widened(match: re.Match[str]) -> str:
@@ -84,54 +93,59 @@ def _widened(match: re.Match[str]) -> str:
     return full.replace("\u3099", "゛").replace("\u309a", "゜")  # marks with no kana to join
 
 
-_LINE_END = re.compile("[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+_OTHER_LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
 def unify_lines(text: str) -> str:
-    """Ends every line with one newline and drops empty lines between."""
-    return _LINE_END.sub("\n", text)
+    """Ends every line with a newline, whatever ended it before."""
+    return _OTHER_LINE_ENDS.sub("\n", text)
 
 
-_SPACE = "\t\x1f \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_WIDE_SPACES = re.compile(f"[{_SPACE}]*\u3000[{_SPACE}]*")
 _ODD_SPACES = re.compile("[\t\x1f\xa0\u1680\u2000-\u200a\u202f\u205f]")
-_LINE_EDGES = re.compile(" *\u3000[ \u3000]*(?=\n)|(?<=\n)\u3000| +(?=\n)|(?<=\n) +(?=[^!-~ ])")
-_LONE_INDENT = re.compile("(?<=\n) (?! )|(?<=[^ \n]) {2,}")
-_EMPTY_LINES = re.compile("\n{2,}")
-_WRAPPED = re.compile(f"(?<=[{KANA_OR_KANJI}、。]) (?=[{KANA_OR_KANJI}])")
+_SPACES = re.compile("[ \u3000]{2,}")
+_WRAP = re.compile(f"(?<=[{KANA_OR_KANJI}、。，．]) (?=[{KANA_OR_KANJI}])")
+_STOPS = re.compile("[、。，．]")
 _CHARACTERS_A_WRAP = 20
 
 
 def tidy_spaces(text: str) -> str:
-    """Leaves one space where spaces mean something, and none where only the layout put them.
+    r"""Leaves one space where spaces mean something, and none where only the layout put them.
 
-    A run with an ideographic space becomes one ideographic space (it separates names and list
-    entries on purpose), any other run one ASCII space. Lines lose the spaces at their edges;
-    only code keeps its indentation: two or more spaces before an ASCII character. A space between
-    two Japanese letters goes where it comes from a wrapped source line: in a paragraph that has
-    punctuation and at most one such space in 20 characters.
+    Empty lines go, and lines lose the spaces at their edges; only code keeps its indentation (two
+    or more ASCII spaces before an ASCII character). A run with an ideographic space becomes one
+    ideographic space (it separates names and list entries on purpose), any other run one ASCII
+    space. A space between two Japanese letters goes where it comes from a wrapped source line: in
+    a paragraph that has punctuation and at most one such space in 20 characters.
 
-    >>> tidy_spaces("\\u3000東京の天気は、明日から下り坂になる 見込みです。\\nりんご  みかん\\n    x = 1")
-    '東京の天気は、明日から下り坂になる見込みです。\\nりんご みかん\\n    x = 1'
+    >>> print(tidy_spaces("\u3000天気は、明日から下り坂になる 見込みだ。\n緑茶  紅茶\n    x = 1"))
+    天気は、明日から下り坂になる見込みだ。
+    緑茶 紅茶
+        x = 1
     """
-    text = _ODD_SPACES.sub(" ", text)
-    text = _WIDE_SPACES.sub("\u3000", text)
-    text = _LINE_EDGES.sub("", f"\n{text}\n")
-    text = _LONE_INDENT.sub(_one_or_none, text)
-    text = _EMPTY_LINES.sub("\n", text)
-    if _WRAPPED.search(text):
-        text = "\n".join(map(_unwrap, text.split("\n")))
-    return text.strip("\n")
+    lines = _ODD_SPACES.sub(" ", text).split("\n")
+    return "\n".join(filter(None, map(_tidy_line, lines)))
 
 
-def _one_or_none(match: re.Match[str]) -> str:
-    return "" if len(match[0]) == 1 else " "
+def _tidy_line(line: str) -> str:
+    body = line.strip(" \u3000")
+    if " " not in line and "\u3000" not in body:
+        return body
+    if "  " in body or "\u3000" in body:
+        body = _SPACES.sub(lambda run: "\u3000" if "\u3000" in run[0] else " ", body)
+    if " " in body:
+        body = _unwrap(body)
+    return _indentation(line) + body if body.isascii() or "!" <= body[0] <= "~" else body
+
+
+def _indentation(line: str) -> str:
+    margin = len(line) - len(line.lstrip(" "))
+    return " " * margin if margin >= 2 else ""
 
 
 def _unwrap(paragraph: str) -> str:
-    joined, wraps = _WRAPPED.subn("", paragraph)
-    is_prose = "。" in paragraph or "、" in paragraph
-    return joined if is_prose and wraps * _CHARACTERS_A_WRAP <= len(joined) else paragraph
+    joined, wraps = _WRAP.subn("", paragraph)
+    few = wraps * _CHARACTERS_A_WRAP <= len(joined)
+    return joined if few and _STOPS.search(paragraph) else paragraph
 
 
 _ALPHANUMERIC = "0-9A-Za-z０-９Ａ-Ｚａ-ｚ"
@@ -148,13 +162,14 @@ _PUNCTUATION = (("，", "、", _western_mark("，")), ("．", "。", _western_ma
 
 
 def unify_punctuation(text: str) -> str:
-    """Writes ，． as 、。 in a document that mostly uses them, save in numbers and headings.
+    r"""Writes ，． as 、。 in a document that mostly uses them, save in numbers and headings.
 
     Between alphanumerics they are decimal marks, after a number at the start of a line they are
     numbering; both stay and are not counted (after Swallow's kutoten.py).
 
-    >>> unify_punctuation("１．概要\\n値は３．１４で，半径に比例する．")
-    '１．概要\\n値は３．１４で、半径に比例する。'
+    >>> print(unify_punctuation("１．概要\n値は３．１４で，半径に比例する．"))
+    １．概要
+    値は３．１４で、半径に比例する。
     """
     for western, japanese, pattern in _PUNCTUATION:
         if western not in text:
@@ -167,13 +182,13 @@ def unify_punctuation(text: str) -> str:
 
 
 def trim_footer(text: str) -> str:
-    """Cuts the page's tail: menus, copyright and share buttons in the last ten lines.
+    r"""Cuts the page's tail: menus, copyright and share buttons in the last ten lines.
 
     The lines are walked from the end as long as footer phrases make up over 0.3 of each (the
     share and the ten lines are Swallow's). Where more than ten lines would go, or all of them,
     the phrases are the page's content and nothing is cut.
 
-    >>> trim_footer("本日は定休日です。\\nシェアする\\nプライバシーポリシー | 利用規約\\n© 2024 例")
+    >>> trim_footer("本日は定休日です。\nシェアする\nプライバシーポリシー | 利用規約\n© 2024 例")
     '本日は定休日です。'
     """
     lines = text.rsplit("\n", TAIL_LINES + 1)
@@ -209,8 +224,8 @@ def _bounded(phrase: str) -> str:
     return rf"(?<![0-9A-Za-z]){escaped}(?![0-9A-Za-z])" if phrase.isascii() else escaped
 
 
-_WEEKDAY = re.compile("[(（]?[月火水木金土日](?:曜日?|(?=[)）]))[)）]?")
-_NUMBER = re.compile(r"\d+(?:[.,:/\-]\d+)*")
+_WEEKDAY = re.compile(r"[月火水木金土日](?:曜日?|(?<=\(.)(?=\)))")
+_NUMBER = re.compile(r"[0-9]+(?:[.,:/\-][0-9]+)*")
 _NOT_A_WORD = re.compile(r"[\W_]+")
 
 
