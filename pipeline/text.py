@@ -117,9 +117,9 @@ def tidy_spaces(text: str) -> str:
     space. A space between two Japanese letters goes where it comes from a wrapped source line: in
     a paragraph that has punctuation and at most one such space in 20 characters.
 
-    >>> print(tidy_spaces("\u3000天気は、明日から下り坂になる 見込みだ。\n緑茶  紅茶\n    x = 1"))
-    天気は、明日から下り坂になる見込みだ。
-    緑茶 紅茶
+    >>> print(tidy_spaces("\u3000天気は、明日から下り坂になる 見込みです。\n茶  菓\n    x = 1"))
+    天気は、明日から下り坂になる見込みです。
+    茶 菓
         x = 1
     """
     lines = _ODD_SPACES.sub(" ", text).split("\n")
