@@ -131,12 +131,36 @@ _UTF16 = ("utf-16-le", "utf-16-be")
 _KANA = re.compile("[ぁ-ゖァ-ヺ]")
 
 
-SLICES, SLICE = 3, 500
-"""A long text is judged by its first, middle and last characters."""
+ENOUGH_TEXT = 200
+"""Characters of main text that can be judged alone; below, the whole page speaks."""
+
+_SLICES, _SLICE = 3, 500
+
+
+def text_to_judge(title: str, text: str, page_text: str | None) -> str:
+    """What the document score is taken from: the main text, or the page if that is very short.
+
+    A heading and a date say little. On the labelled crawl, judging every page by its main text
+    gives an F1 of 0.989, falling back below 200 characters 0.998 (decision 03).
+
+    Args:
+        title: the page's title.
+        text: the main text.
+        page_text: the whole visible page, or None for inputs without HTML.
+    """
+    if len(text) >= ENOUGH_TEXT:
+        return text
+    return f"{title}\n{text if page_text is None else page_text}"
 
 
 def ja_scores(texts: Sequence[str]) -> NDArray[np.float32]:
-    """How sure it is that each text is Japanese.
+    """How sure it is that each text is Japanese: a product of two questions.
+
+    Is it written in Japanese script: what share of the letters are kana and kanji, a twentieth
+    being as good as nothing (English manuals keep a Japanese menu)? And is that script Japanese,
+    not Chinese: by the share of kana in it, the kanji that only one of the two writes, and, where
+    these leave a doubt, lid.176? Long texts are judged by their first, middle and last 500
+    characters.
 
     Args:
         texts: documents, or headings, of any length.
@@ -145,29 +169,103 @@ def ja_scores(texts: Sequence[str]) -> NDArray[np.float32]:
         Scores from 0 to 1, one a text, `JAPANESE_CUT` being the default cut; 0 for a text without
         letters.
 
-    >>> ja_scores(["今日は一日、庭の草取りをしていました。", "The quick brown fox.", ""]).round(1)
-    array([1., 0., 0.], dtype=float32)
+    >>> ja_scores(["今日は一日、庭の草取りをしていました。", "今天天气很好。", "Hello."]).round(1)
+    array([1. , 0.1, 0. ], dtype=float32)
     """
     samples = [_sample(text) for text in texts]
-    kana = np.array([_kana_share(sample) for sample in samples], dtype=np.float32)
-    model = _model_scores(samples)
-    return np.where(kana >= 0.2, 1.0, np.maximum(model, kana)).astype(np.float32)
+    letters = _letter_counts(samples)
+    written = _written(letters)
+    evidence = _script_evidence(letters)
+    doubtful = np.flatnonzero((written > _WORTH_ASKING) & (np.abs(evidence) < _NO_DOUBT))
+    evidence[doubtful] += _model_evidence([samples[index] for index in doubtful])
+    japanese: NDArray[np.float32] = written / (1 + np.exp(-evidence))
+    return japanese
 
 
 def _sample(text: str) -> str:
-    if len(text) <= SLICES * SLICE:
-        return text.replace("\n", " ")
-    middle = (len(text) - SLICE) // 2
-    parts = (text[:SLICE], text[middle : middle + SLICE], text[-SLICE:])
-    return " ".join(parts).replace("\n", " ")
+    if len(text) <= _SLICES * _SLICE:
+        return text
+    middle = (len(text) - _SLICE) // 2
+    return "\n".join((text[:_SLICE], text[middle : middle + _SLICE], text[-_SLICE:]))
 
 
-def _kana_share(sample: str) -> float:
-    """Kana among letters, 0 to 1."""
-    points = np.frombuffer(sample.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    kana = np.count_nonzero((points >= 0x3041) & (points <= 0x30FF))
-    letters = sum(map(str.isalpha, sample))
-    return kana / letters if letters else 0.0
+_NONE, _OTHER, _KANA_LIKE, _KANJI, _JAPANESE_KANJI, _CHINESE_KANJI, _RARE_KANJI = range(7)
+_MOJIBAKE = "縺繧繝"
+"""Kana in UTF-8 read as Shift_JIS; real text hardly ever holds them."""
+
+
+@cache
+def _letter_classes() -> NDArray[np.uint8]:
+    """The class of each character of the first plane, told by who encodes it.
+
+    Kanji that JIS holds and neither GB 2312 nor Big5 do are Japanese (円, 働, 図); those that JIS
+    lacks are Chinese (们, 这, 妳). Those of JIS level 2 that are everyday
+    characters of Chinese (們, 來, 會) are rare in Japanese.
+    """
+    classes = np.full(0x10000, _NONE, dtype=np.uint8)
+    for point in range(0x10000):
+        character = chr(point)
+        if character.isalpha():
+            classes[point] = _letter_class(character)
+    return classes
+
+
+def _letter_class(letter: str) -> int:
+    if "ぁ" <= letter <= "ゖ" or "ァ" <= letter <= "ヺ" or letter in "ー々":
+        return _KANA_LIKE
+    if not ("\u3400" <= letter <= "\u9fff" or "\uf900" <= letter <= "\ufaff"):
+        return _OTHER
+    jis, big5, gb = (letter.encode(name, "ignore") for name in ("cp932", "big5", "gb2312"))
+    if not jis or letter in _MOJIBAKE:
+        return _CHINESE_KANJI
+    if not big5 and not gb:
+        return _JAPANESE_KANJI
+    everyday_chinese = b"\xa4" <= big5[:1] <= b"\xc6" or b"\xb0" <= gb[:1] <= b"\xd7"
+    return _RARE_KANJI if jis >= b"\x98\x9f" and everyday_chinese else _KANJI
+
+
+def _letter_counts(samples: Sequence[str]) -> NDArray[np.float32]:
+    """Letters of each class in each sample: shape (samples, 7)."""
+    sizes = [len(sample) for sample in samples]
+    points = np.frombuffer("".join(samples).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    classes = _letter_classes()[np.minimum(points, 0xFFFF)]
+    rows = np.repeat(np.arange(len(samples)) * 7, sizes)
+    counts = np.bincount(rows + classes, minlength=len(samples) * 7)
+    return counts.reshape(len(samples), 7).astype(np.float32)
+
+
+_LITTLE_SCRIPT = 0.05
+_WORTH_ASKING = 0.01
+_NO_DOUBT = 4.0
+
+
+def _written(letters: NDArray[np.float32]) -> NDArray[np.float32]:
+    """From 0 to 1: 0.5 where a twentieth of the letters are kana or kanji, steep around it."""
+    share = letters[:, _KANA_LIKE:].sum(axis=1) / np.maximum(letters[:, _OTHER:].sum(axis=1), 1)
+    steep: NDArray[np.float32] = share**4
+    return steep / (steep + np.float32(_LITTLE_SCRIPT**4))
+
+
+def _script_evidence(letters: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log-odds of Japanese against Chinese from the characters alone.
+
+    The weights are those of a logistic regression on the labelled crawl's kanji-only lines,
+    rounded; the weight of kana is set so that 15 % of them outweigh what a page of old or
+    foreign kanji brings.
+    """
+    kana = letters[:, _KANA_LIKE]
+    kanji = letters[:, _KANJI:].sum(axis=1)
+    evidence: NDArray[np.float32] = (
+        2.0
+        + 15.0 * kana / (kana + kanji + 1)
+        + (
+            3.0 * letters[:, _JAPANESE_KANJI]
+            - 18.0 * letters[:, _CHINESE_KANJI]
+            - 16.0 * letters[:, _RARE_KANJI]
+        )
+        / (kanji + 3)
+    ).astype(np.float32)
+    return evidence
 
 
 class _LanguageModel(Protocol):
@@ -184,14 +282,19 @@ def _language_model() -> _LanguageModel:
         return cast("_LanguageModel", fasttext.load_model(str(path)))
 
 
-def _model_scores(samples: Sequence[str]) -> NDArray[np.float32]:
+def _model_evidence(samples: Sequence[str]) -> NDArray[np.float32]:
+    """What lid.176 adds to the log-odds: -3 to 3."""
     if not samples:
         return np.zeros(0, dtype=np.float32)
-    labels, scores = _language_model().predict(list(samples), k=3, threshold=0.0)
-    return np.array(
-        [
-            dict(zip(names, values, strict=True)).get("__label__ja", 0.0)
-            for names, values in zip(labels, scores, strict=True)
-        ],
-        dtype=np.float32,
-    )
+    lines = [" ".join(sample.split()).encode("utf-8", "replace").decode() for sample in samples]
+    names, values = _language_model().predict(lines, k=5, threshold=0.0)
+    found = [dict(zip(*pair, strict=True)) for pair in zip(names, values, strict=True)]
+    japanese = np.array([one.get("__label__ja", 0.0) for one in found], dtype=np.float32)
+    chinese = np.array([one.get("__label__zh", 0.0) for one in found], dtype=np.float32)
+    return 0.5 * _log_odds(japanese) - 0.15 * _log_odds(chinese)
+
+
+def _log_odds(share: NDArray[np.float32]) -> NDArray[np.float32]:
+    clipped = np.clip(share, 0.01, 0.99)
+    odds: NDArray[np.float32] = np.log(clipped / (1 - clipped))
+    return odds
