@@ -1,0 +1,116 @@
+"""Hashed character n-grams: the cheap evidence that every model shares.
+
+A text becomes folded code points once; rolling multiplicative hashes give all its 1- to 4-grams as
+bucket numbers, without building a string. Japanese has no spaces between words, so character
+n-grams stand in for words (`なので`, `ランキング`) and for their endings alike.
+"""
+
+import unicodedata
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+ORDERS: Final = 4
+"""The longest n-gram, in characters."""
+
+BUCKET_BITS: Final = 20
+"""Buckets of the hash, as a power of two."""
+
+MAX_CHARS: Final = 8_000
+"""Characters of a text that are read; a longer text shows its beginning and its end."""
+
+WEIGHT_UNIT: Final = 16
+"""Term weights are whole multiples of 1/16, so that their sums are exact in any order."""
+
+_PRIME: Final = np.uint32(0x9E3779B1)  # 2^32 / golden ratio, odd: Knuth's multiplicative hash
+_LARGEST_COUNT: Final = 1023
+_WEIGHT_OF_COUNT: Final = np.round(
+    WEIGHT_UNIT * (1 + np.log(np.maximum(np.arange(_LARGEST_COUNT + 1), 1)))
+)
+_SPACE: Final = ord(" ")
+_BREAK: Final = ord("\n")
+
+
+def _fold(code: int) -> int:
+    """Folds one code point: NFKC, lower case, digits as 0, blanks as one blank."""
+    character = chr(code)
+    if character in "\n\r\v\f\x85\u2028\u2029":
+        return _BREAK
+    if character.isspace():
+        return _SPACE
+    folded = unicodedata.normalize("NFKC", character).lower()
+    if len(folded) != 1:
+        return code
+    return ord("0") if folded.isdecimal() else ord(folded)
+
+
+_FOLDED: Final = np.array(
+    [code if 0xD800 <= code < 0xE000 else _fold(code) for code in range(0x10000)], dtype=np.uint32
+)
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """Returns the text as the classifiers read it, one number a character.
+
+    Full-width Latin, half-width kana and letter case are folded, every digit is 0, a run of blanks
+    is one blank and a run of line breaks one break. A text over `MAX_CHARS` keeps its first three
+    quarters and last quarter of that length: what a page is shows at both its ends.
+
+    >>> "".join(map(chr, code_points("価格は　 １２,８００円！\\n\\n詳しくはＣＬＩＣＫ")))
+    '価格は 00,000円!\\n詳しくはclick'
+    """
+    if len(text) > MAX_CHARS:
+        text = text[: MAX_CHARS * 3 // 4] + "\n" + text[-MAX_CHARS // 4 :]
+    raw = np.frombuffer(text.encode("utf-32-le", "replace"), dtype="<u4")
+    codes = np.where(raw < len(_FOLDED), _FOLDED[np.minimum(raw, 0xFFFF)], raw)
+    blank = (codes == _SPACE) | (codes == _BREAK)
+    repeated = blank[1:] & (codes[1:] == codes[:-1])
+    return codes[np.concatenate(([True], ~repeated))] if len(codes) else codes
+
+
+def buckets(codes: NDArray[np.uint32], bits: int = BUCKET_BITS) -> NDArray[np.uint32]:
+    """Returns the bucket of every n-gram, orders 1 to `ORDERS` one after the other.
+
+    Args:
+        codes: code points, from `code_points`.
+        bits: the logarithm of the number of buckets, 1 to 32.
+
+    Returns:
+        A bucket an occurrence, each below `2**bits`; the n-grams of one order stand in the order
+        of the text. Empty for an empty text.
+    """
+    orders = []
+    rolling = np.zeros(len(codes) + 1, dtype=np.uint32)
+    for order in range(min(ORDERS, len(codes))):
+        rolling = (rolling[:-1] + codes[order:]) * _PRIME
+        orders.append(rolling >> np.uint32(32 - bits))
+    return np.concatenate(orders) if orders else np.empty(0, dtype=np.uint32)
+
+
+class Counter:
+    """Counts the n-grams of one text after another, on scratch memory that is kept between them.
+
+    Counting by scattering is four times as fast as by sorting. One counter serves one thread.
+    """
+
+    def __init__(self, bits: int = BUCKET_BITS) -> None:
+        self.bits = bits
+        self._counts = np.zeros(2**bits, dtype=np.uint16)
+        self._last = np.zeros(2**bits, dtype=np.int32)
+
+    def count(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Counts the n-grams of a text.
+
+        Returns:
+            The distinct buckets, and the weight `1 + ln(count)` of each in whole sixteenths; their
+            order depends on the text alone.
+        """
+        found = buckets(codes, self.bits).astype(np.intp)
+        occurrence = np.arange(len(found), dtype=np.int32)
+        self._last[found] = occurrence
+        distinct = found[self._last[found] == occurrence]
+        np.add.at(self._counts, found, np.uint16(1))
+        counts = self._counts[distinct]
+        self._counts[distinct] = 0
+        return distinct, _WEIGHT_OF_COUNT[np.minimum(counts, _LARGEST_COUNT)]
