@@ -1,0 +1,311 @@
+"""The contest: who is kept of a whole run, decided over columns and never over texts.
+
+Shares, survivors and caps need all documents at once. So the parts are gone through a few times,
+one part's columns in memory at a time; what has to be held for all rows is a bit and a few
+numbers, and the signatures of clusters are spilled to disk by partitions and compared one
+partition at a time. `docs/scale.md` has the arithmetic.
+"""
+
+import itertools
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from numpy.typing import NDArray
+
+from pipeline import decisions, hosts
+from pipeline.decisions import Hits, Judge, Mask, Rows
+from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_copies
+from pipeline.parts import Part
+from pipeline.recipe import CLASSIFIERS, Recipe
+from pipeline.tasks import Attempt
+from schemas import DECISIONS
+
+ROWS_A_PARTITION = 1_000_000
+"""Documents for each partition of spilled clusters: at most about 450 MB, if all are copies."""
+
+_ROW = pa.field("row", pa.int64(), nullable=False)
+_SPILLED = pa.schema([*MEMBERS, _ROW])
+_COMPETING = ["id", "cluster_id", "cluster_size", "exact_id", "n_chars", "crawl_time", "host"]
+
+
+@dataclass(slots=True)
+class _Removals:
+    """The documents that a survivor stands for, by global row, ascending."""
+
+    rows: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
+    survivors: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+    similarities: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def within(self, begin: int, count: int) -> "_Removals":
+        """Those of one part, in the part's own rows."""
+        first, last = np.searchsorted(self.rows, [begin, begin + count])
+        return _Removals(
+            self.rows[first:last] - begin,
+            self.survivors.slice(first, last - first),
+            self.similarities[first:last],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Those who are left to compete for places, as columns; `rows` are global and ascending."""
+
+    rows: Rows
+    ids: NDArray[np.uint64]
+    quality: NDArray[np.float32]
+    hosts: NDArray[np.uint64]
+    domains: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What only the whole run could tell; `late` speaks of global rows."""
+
+    shares: Mapping[str, float]
+    removals: _Removals
+    late: Sequence[Hits]
+
+
+def decide(parts: Sequence[Part], recipe: Recipe, folder: str, settings: str) -> None:
+    """Commit the decisions on every document, one row-aligned part for each of the run's parts.
+
+    Args:
+        parts: the run's parts, sorted by task.
+        recipe: what to keep.
+        folder: where the decisions are committed.
+        settings: the digest of all that shapes them.
+    """
+    judge = Judge(recipe)
+    begins = [0, *itertools.accumulate(part.rows for part in parts)]
+    shares = _shares(parts, judge)
+    with tempfile.TemporaryDirectory(prefix="seimai-clusters-") as scratch:
+        spill = _Spill(Path(scratch), 1 + begins[-1] // ROWS_A_PARTITION)
+        with spill:
+            entered = [
+                _enter(part, begin, judge, shares, spill)
+                for part, begin in zip(parts, begins[:-1], strict=True)
+            ]
+        removals = _remove(spill, recipe.duplicates)
+    outcome = _Outcome(shares, removals, _over_caps(_joined(entered), removals, recipe))
+    for part, begin in zip(parts, begins[:-1], strict=True):
+        with Attempt(folder, part.task, settings) as attempt:
+            _write(part, begin, judge, outcome, attempt)
+            attempt.commit()
+
+
+def _shares(parts: Sequence[Part], judge: Judge) -> dict[str, float]:
+    """The probabilities that the recipe's shares come to, over all that is still eligible."""
+    cuts = judge.recipe.scores
+    by_share = [name for name, cut in cuts.items() if cut.drop_worst is not None]
+    if not by_share:
+        return {}
+    eligible: dict[str, list[NDArray[np.float32]]] = {name: [] for name in by_share}
+    for part in parts:
+        columns = _columns(part.read(judge.columns))
+        passing = judge.eligible(columns)
+        for name in by_share:
+            eligible[name].append(np.asarray(columns[name], np.float32)[passing])
+    joined = {name: np.concatenate(values) for name, values in eligible.items()}
+    return decisions.share_thresholds(cuts, joined)
+
+
+def _enter(
+    part: Part, begin: int, judge: Judge, shares: Mapping[str, float], spill: "_Spill"
+) -> _Field:
+    """Judge one part; spill the members of clusters, and return who is left if caps ask for it."""
+    part.check_alignment()
+    recipe = judge.recipe
+    wanted = {*judge.columns, *CLASSIFIERS, *_COMPETING}
+    wanted |= {"signature"} if recipe.duplicates else set()
+    columns = _columns(part.read(sorted(wanted)))
+    left = np.flatnonzero(decisions.passed(judge.hits(columns, shares), part.rows))
+    quality = decisions.quality(columns)
+    if recipe.duplicates:
+        clustered = np.asarray(columns["cluster_size"]) > 1
+        rows = left[clustered[left]]
+        spill.write(_members(columns, quality, rows, begin))
+    if recipe.caps.host is None and recipe.caps.domain is None:
+        left = left[:0]
+    names = columns["host"].take(pa.array(left)).dictionary_encode()
+    codes = np.asarray(names.indices)
+    known = names.dictionary.to_pylist()
+    return _Field(
+        rows=left + begin,
+        ids=_leading_bits(columns["id"].take(pa.array(left))),
+        quality=quality[left].astype(np.float32),
+        hosts=_hashes(known)[codes],
+        domains=_hashes([hosts.registered_domain(name) for name in known])[codes],
+    )
+
+
+def _members(
+    columns: Mapping[str, pa.Array], quality: NDArray[np.float64], rows: Rows, begin: int
+) -> pa.RecordBatch:
+    chosen = pa.array(rows)
+    taken = {
+        **{name: columns[name].take(chosen) for name in MEMBERS.names if name in columns},
+        "quality": pa.array(quality[rows]),
+        "row": pa.array(rows + begin),
+    }
+    arrays = [taken[field.name].cast(field.type) for field in _SPILLED]
+    return pa.RecordBatch.from_arrays(arrays, schema=_SPILLED)
+
+
+class _Spill:
+    """Members of clusters on disk, whole clusters in one partition."""
+
+    def __init__(self, folder: Path, partitions: int) -> None:
+        self._paths = [folder / f"{number}.arrow" for number in range(partitions)]
+        self._stack = ExitStack()
+
+    def __enter__(self) -> None:
+        self._writers = [
+            self._stack.enter_context(pa.ipc.new_stream(str(path), _SPILLED))
+            for path in self._paths
+        ]
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def write(self, members: pa.RecordBatch) -> None:
+        """Put each member into the partition of its cluster."""
+        partition = _leading_bits(members["cluster_id"]) % np.uint64(len(self._paths))
+        for number, writer in enumerate(self._writers):
+            writer.write_batch(members.filter(pa.array(partition == number)))
+
+    def read(self) -> Iterator[pa.Table]:
+        """One partition after another."""
+        for path in self._paths:
+            with pa.ipc.open_stream(str(path)) as stream:
+                yield stream.read_all()
+
+
+def _remove(spill: _Spill, policy: KeepPolicy | None) -> _Removals:
+    if policy is None:
+        return _Removals()
+    rows, survivors, similarities = [], [], []
+    for members in spill.read():
+        removal = remove_copies(members, policy)
+        removed = removal["survivor_id"].is_valid()
+        rows.append(np.asarray(members["row"].filter(removed), np.int64))
+        survivors.append(removal["survivor_id"].filter(removed).combine_chunks())
+        similarities.append(np.asarray(removal["similarity"].filter(removed), np.float32))
+    joined = np.concatenate(rows)
+    order = np.argsort(joined)
+    return _Removals(
+        joined[order],
+        pa.concat_arrays(survivors).take(pa.array(order)),
+        np.concatenate(similarities)[order],
+    )
+
+
+def _over_caps(field: _Field, removals: _Removals, recipe: Recipe) -> list[Hits]:
+    """Who comes too late at a site, in global rows: by host, then of the rest by domain."""
+    left = ~np.isin(field.rows, removals.rows, assume_unique=True)
+    best_first = np.lexsort((field.ids, -field.quality))
+    caps = (
+        (decisions.CAP_HOST, field.hosts, recipe.caps.host),
+        (decisions.CAP_DOMAIN, field.domains, recipe.caps.domain),
+    )
+    late: list[Hits] = []
+    for rule, sites, cap in caps:
+        if cap is not None:
+            hits = decisions.over_cap(rule, sites, best_first[left[best_first]], cap)
+            left[hits.rows] = False
+            late.append(Hits(rule, field.rows[hits.rows], hits.values, hits.threshold))
+    return late
+
+
+def _write(part: Part, begin: int, judge: Judge, outcome: _Outcome, attempt: Attempt) -> None:
+    """Put all reasons of one part together, and write its decisions."""
+    recipe, removals = judge.recipe, outcome.removals.within(begin, part.rows)
+    columns = _columns(part.read(sorted({*judge.columns, "n_chars"})))
+    hits = judge.hits(columns, outcome.shares)
+    if recipe.duplicates:
+        likeness = removals.similarities.astype(np.float64)
+        threshold = recipe.duplicates.threshold
+        hits.append(Hits(decisions.DUPLICATE, removals.rows, likeness, threshold))
+    hits.extend(_within(cap, begin, part.rows) for cap in outcome.late)
+    if recipe.sample < 1:
+        hits.append(_sampled_out(columns["id"], hits, recipe))
+    kept = decisions.passed(hits, part.rows)
+    stands_for = np.full(part.rows, -1)
+    stands_for[removals.rows] = np.arange(len(removals.rows))
+    survivor = pa.array(stands_for, mask=stands_for < 0)
+    table = pa.table(
+        [
+            columns["id"],
+            pa.array(kept),
+            decisions.reasons(hits, part.rows),
+            removals.survivors.take(survivor),
+            pa.array(removals.similarities, pa.float32()).take(survivor),
+        ],
+        schema=DECISIONS.arrow,
+    )
+    attempt.table("decisions", DECISIONS.arrow).write(table)
+    for name, count in _counts(hits, kept, np.asarray(columns["n_chars"])).items():
+        attempt.count(name, count)
+    attempt.note("shares", dict(outcome.shares))
+
+
+def _sampled_out(ids: pa.Array, hits: Sequence[Hits], recipe: Recipe) -> Hits:
+    left = np.flatnonzero(decisions.passed(hits, len(ids)))
+    drawn = decisions.outside_sample(
+        ids.take(pa.array(left)).to_pylist(), recipe.sample, recipe.seed
+    )
+    return Hits(decisions.SAMPLE, left[drawn.rows], drawn.values, drawn.threshold)
+
+
+def _counts(hits: Sequence[Hits], kept: Mask, characters: NDArray[np.int32]) -> Counter[str]:
+    """The part's books: documents by first reason and by every reason."""
+    counts = Counter(
+        documents=len(kept),
+        kept=int(kept.sum()),
+        characters=int(characters.sum()),
+        kept_characters=int(characters[kept].sum()),
+    )
+    named = np.zeros(len(kept), bool)
+    for hit in hits:
+        counts[f"any.{hit.rule}"] += len(hit.rows)
+        counts[f"first.{hit.rule}"] += int((~named[hit.rows]).sum())
+        named[hit.rows] = True
+    return counts
+
+
+def _within(hits: Hits, begin: int, rows: int) -> Hits:
+    """The hits of global rows that fall into one part, in the part's own rows."""
+    first, last = np.searchsorted(hits.rows, [begin, begin + rows])
+    return Hits(hits.rule, hits.rows[first:last] - begin, hits.values[first:last], hits.threshold)
+
+
+def _joined(fields: Sequence[_Field]) -> _Field:
+    return _Field(
+        rows=np.concatenate([field.rows for field in fields]),
+        ids=np.concatenate([field.ids for field in fields]),
+        quality=np.concatenate([field.quality for field in fields]),
+        hosts=np.concatenate([field.hosts for field in fields]),
+        domains=np.concatenate([field.domains for field in fields]),
+    )
+
+
+def _columns(table: pa.Table) -> dict[str, pa.Array]:
+    return {
+        name: table[name].combine_chunks() if table.num_rows else pa.array([], table[name].type)
+        for name in table.column_names
+    }
+
+
+def _leading_bits(ids: pa.Array) -> NDArray[np.uint64]:
+    """The first 60 bits of hexadecimal ids, which order them as the ids themselves."""
+    return np.fromiter((int(name[:15], 16) for name in ids.to_pylist()), np.uint64)
+
+
+def _hashes(names: Sequence[str]) -> NDArray[np.uint64]:
+    return np.fromiter((xxhash.xxh3_64_intdigest(name.encode()) for name in names), np.uint64)

@@ -1,0 +1,99 @@
+"""Select: a recipe over stored columns → decisions → shards, with the manifest last."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline import contest, manifest, shards, storage
+from pipeline.errors import OptionError
+from pipeline.execution import Execution, run_step
+from pipeline.manifest import Manifest
+from pipeline.parts import Part, aligned_parts
+from pipeline.recipe import Recipe
+from pipeline.run import Run
+from pipeline.staging import Staging
+from pipeline.tasks import Commit, commits, part_path, sweep, withdraw
+from schemas import TABLES
+
+
+def select(run: Run, recipe: Recipe, name: str, execution: Execution, bundle: str) -> Manifest:
+    """Choose training documents by a recipe; no source page is read, and no text to decide.
+
+    What is there already under the same settings is not done again. A new selection under an old
+    name is made ready beside the old one, which stays whole until the new one takes its place.
+
+    Args:
+        run: a run that is extracted, scored and grouped.
+        recipe: what to keep.
+        name: the selection's name; its folder is `RUN/selected/NAME`.
+        execution: where the shards are written.
+        bundle: the classifier bundle whose scores are used.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        RunError: if a stage before has not finished.
+        IntegrityError: if stored data is not what was committed, or the totals do not add up.
+    """
+    if not name or "/" in name or name.startswith("."):
+        raise OptionError(f"name: {name!r} found, a plain folder name expected.")
+    parts = aligned_parts(run, bundle)
+    made_of = origin(run, parts, bundle)
+    settings = _settings(recipe, made_of)
+    folder = run.selected(name)
+    if finished := _finished(folder, settings):
+        return finished
+    staging = Staging(folder)
+    decided = _decide(parts, recipe, staging.decisions, settings)
+    paths = [part_path(staging.decisions, decided[part.task], "decisions") for part in parts]
+    tasks = shards.plan(parts, paths, recipe.shards, recipe.seed)
+    work = shards.WriteShard(staging.shards, settings, recipe)
+    written = run_step("select", work, tasks, staging.shards, settings, execution)
+    result = manifest.make(run, recipe, {**made_of, "settings": settings}, decided, written)
+    staging.take_place(result, decided, written)
+    return result
+
+
+def origin(run: Run, parts: Sequence[Part], bundle: str) -> dict[str, object]:
+    """What a selection is made of: digests of the inputs, the settings, and every part."""
+    record = run.record()
+    return {
+        "inputs": storage.digest(record.get("inputs")),
+        "run_settings": storage.digest(record["settings"]),
+        "bundle": bundle,
+        **{
+            table: storage.digest([part.sha256[table] for part in parts])
+            for table in ("documents", "scores", "groups")
+        },
+    }
+
+
+def _settings(recipe: Recipe, made_of: Mapping[str, object]) -> str:
+    versions = [table.version for table in TABLES]
+    return storage.digest({"recipe": recipe.content(), "origin": made_of, "schemas": versions})
+
+
+def _decide(
+    parts: Sequence[Part], recipe: Recipe, folder: str, settings: str
+) -> Mapping[str, Commit]:
+    """The decisions on all parts; all of them are made again unless all are there."""
+    wanted = {part.task for part in parts}
+    done = commits(folder)
+    if done.keys() == wanted and all(commit.settings == settings for commit in done.values()):
+        return done
+    for task in done:
+        withdraw(folder, task)
+    contest.decide(parts, recipe, folder, settings)
+    sweep(folder)
+    return commits(folder)
+
+
+def _finished(folder: str, settings: str) -> Manifest | None:
+    """The manifest of a selection that was made under these settings and is still there."""
+    if not storage.exists(storage.join(folder, manifest.NAME)):
+        return None
+    found = manifest.read(folder)
+    if found["origin"]["settings"] != settings:
+        return None
+    listed = [(storage.join(folder, shard["name"]), shard["bytes"]) for shard in found["shards"]]
+    whole = all(storage.exists(path) and storage.size(path) == size for path, size in listed)
+    return found if whole else None

@@ -1,0 +1,115 @@
+"""The row-aligned parts of a run: one task's documents, scores and groups, read side by side."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import storage
+from pipeline.errors import IntegrityError, RunError
+from pipeline.run import Run
+from pipeline.tasks import Commit, commits, part_path
+from schemas import DOCUMENTS, GROUPS, SCORES, Table
+
+TABLES = {"documents": DOCUMENTS, "scores": SCORES, "groups": GROUPS}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one task left behind, stage by stage.
+
+    Attributes:
+        task: the task's id.
+        rows: documents in it.
+        paths: the committed file of each table, by the table's name.
+        sha256: the digest of each of those files.
+    """
+
+    task: str
+    rows: int
+    paths: dict[str, str]
+    sha256: dict[str, str]
+
+    def read(self, columns: Iterable[str]) -> pa.Table:
+        """Some columns of all rows, each from the table that holds it; never more than is asked.
+
+        Raises:
+            IntegrityError: if the tables have not the same rows.
+        """
+        wanted = list(columns)
+        read = [
+            self._read(table, [name for name in wanted if name in table.names])
+            for table in TABLES.values()
+        ]
+        by_name = {name: table[name] for table in reversed(read) for name in table.column_names}
+        return pa.table({name: by_name[name].combine_chunks() for name in wanted})
+
+    def check_alignment(self) -> None:
+        """Make sure that the three tables hold the same documents in the same order.
+
+        Raises:
+            IntegrityError: if a row differs.
+        """
+        ids = {table.name: self._read(table, ["id"])["id"] for table in TABLES.values()}
+        for name in ("scores", "groups"):
+            if not ids[name].equals(ids["documents"]):
+                raise IntegrityError(
+                    f"{self.paths[name]}: its rows are not those of {self.paths['documents']}, "
+                    f"in the same order. Remove the folder of the {name} and run that stage again."
+                )
+
+    def _read(self, table: Table, columns: Sequence[str]) -> pa.Table:
+        if not columns:
+            return pa.table({})
+        with storage.open_read(self.paths[table.name]) as file:
+            return pq.read_table(file, columns=list(columns), use_threads=False)
+
+
+def aligned_parts(run: Run, bundle: str) -> list[Part]:
+    """The parts of a run that is extracted, scored and grouped, sorted by task.
+
+    Raises:
+        RunError: if a stage has not finished; the message names the command that finishes it.
+        IntegrityError: if the stages disagree on the number of rows.
+    """
+    documents = run.extracted()
+    scores = _complete(run.scores(bundle), documents, f"seimai score {run.path}")
+    groups = _complete(run.groups, documents, f"seimai group {run.path}")
+    return [
+        _part(
+            task,
+            (run.documents, documents[task]),
+            (run.scores(bundle), scores[task]),
+            (run.groups, groups[task]),
+        )
+        for task in documents
+    ]
+
+
+def _complete(folder: str, wanted: Iterable[str], command: str) -> dict[str, Commit]:
+    done = commits(folder)
+    missing = sorted(set(wanted) - done.keys())
+    if missing:
+        raise RunError(
+            f"{folder}: {len(missing)} tasks are not there, {missing[0]} first. "
+            f"Run `{command}` first: it goes on where it stopped."
+        )
+    return done
+
+
+def _part(task: str, *stages: tuple[str, Commit]) -> Part:
+    committed = dict(zip(TABLES, stages, strict=True))
+    files = {name: commit.files[name] for name, (_, commit) in committed.items()}
+    rows = {name: file.rows for name, file in files.items()}
+    if len(set(rows.values())) > 1:
+        raise IntegrityError(
+            f"task {task}: {rows['documents']} documents, but {rows['scores']} rows of scores and "
+            f"{rows['groups']} of groups. Score and group the run again."
+        )
+    return Part(
+        task,
+        rows["documents"],
+        {name: part_path(folder, commit, name) for name, (folder, commit) in committed.items()},
+        {name: file.sha256 for name, file in files.items()},
+    )

@@ -1,0 +1,286 @@
+"""Shards: cut to size and mixed from a plan, without the text going through a shuffle.
+
+The plan is a list of slices, each some rows of one row group of one part. All row groups are put
+in a seeded order, so that inputs are mixed, and the line of them is cut into shards of even size.
+A shard is written window by window: the slices of a window are read, their kept rows are put in a
+seeded order, and become one row group. So memory is bounded by a window, and the bytes of a shard
+depend on the plan alone.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+from numpy.typing import NDArray
+
+from pipeline import masking, storage
+from pipeline.parts import Part
+from pipeline.recipe import Recipe, ShardSizes
+from pipeline.tasks import Attempt
+from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS
+
+_BESIDE = [*SCORES.names[1:], *GROUPS.names[1:]]
+_FROM_DOCUMENTS = [name for name in SHARDS.names if name in DOCUMENTS.names]
+_ROW_BYTES = 64
+"""What a row costs beside its text, compressed: the id, the cluster, the scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some rows of one row group of a documents part.
+
+    Attributes:
+        part: the part's place among the run's parts, sorted by task.
+        row_group: the row group in the documents file.
+        begin: the first row of the part.
+        end: the row after the last.
+    """
+
+    part: int
+    row_group: int
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files that a part's kept rows are read from.
+
+    Attributes:
+        documents: the path of the documents.
+        scores: the path of the scores.
+        groups: the path of the groups.
+        decisions: the path of the decisions.
+    """
+
+    documents: str
+    scores: str
+    groups: str
+    decisions: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """One shard to write.
+
+    Attributes:
+        number: its place in the selection.
+        slices: what it holds, in order.
+        sources: the files of each part that the slices name.
+    """
+
+    number: int
+    slices: tuple[Slice, ...]
+    sources: dict[int, Source]
+
+    @property
+    def id(self) -> str:
+        """The shard's name, without its ending."""
+        return f"shard-{self.number:05d}"
+
+
+def plan(
+    parts: Sequence[Part],
+    decisions: Sequence[str],
+    sizes: ShardSizes,
+    seed: int,
+) -> list[ShardTask]:
+    """Cut the kept rows of all parts into shards of even size.
+
+    Args:
+        parts: the run's parts, sorted by task.
+        decisions: the path of each part's decisions, in the same order.
+        sizes: the size aimed at.
+        seed: of the order.
+
+    Returns:
+        The shards; none if nothing is kept.
+    """
+    pieces = [
+        piece
+        for number, (part, path) in enumerate(zip(parts, decisions, strict=True))
+        for piece in _pieces(number, part, path)
+    ]
+    pieces.sort(key=lambda piece: _draw(seed, parts[piece.slice.part].task, piece.slice.row_group))
+    sources = [
+        Source(part.paths["documents"], part.paths["scores"], part.paths["groups"], path)
+        for part, path in zip(parts, decisions, strict=True)
+    ]
+    return [
+        ShardTask(number, slices, {piece.part: sources[piece.part] for piece in slices})
+        for number, slices in enumerate(cut(pieces, sizes.size))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A slice with the weight of its kept rows.
+
+    Attributes:
+        slice: the rows.
+        weights: estimated compressed bytes of each row, 0 for one that is not kept.
+    """
+
+    slice: Slice
+    weights: NDArray[np.float64]
+
+
+def cut(pieces: Sequence[Piece], size: int) -> list[tuple[Slice, ...]]:
+    """Cut a line of pieces into shards as near to equal as rows allow.
+
+    A piece that lies across an edge is cut at the row where the edge falls.
+
+    Args:
+        pieces: in the order in which they are written.
+        size: bytes aimed at; no shard is planned larger.
+
+    Returns:
+        The slices of each shard.
+    """
+    total = sum(float(piece.weights.sum()) for piece in pieces)
+    if not total:
+        return []
+    count = int(-(-total // size))
+    shards: list[list[Slice]] = [[] for _ in range(count)]
+    before = 0.0
+    for piece in pieces:
+        # The shard of a row is the one that the middle of its weight falls into.
+        middle = before + np.cumsum(piece.weights) - piece.weights / 2
+        shard = np.minimum((middle * count / total).astype(np.int64), count - 1)
+        edges = np.flatnonzero(np.diff(shard)) + 1
+        bounds = [0, *edges.tolist(), len(shard)]
+        for begin, end in itertools.pairwise(bounds):
+            if piece.weights[begin:end].any():
+                rows = piece.slice.begin
+                part = Slice(piece.slice.part, piece.slice.row_group, rows + begin, rows + end)
+                shards[int(shard[begin])].append(part)
+        before += float(piece.weights.sum())
+    return [tuple(slices) for slices in shards if slices]
+
+
+def _pieces(number: int, part: Part, decisions: str) -> Iterator[Piece]:
+    """The row groups of one part, with what their kept rows will weigh in a shard."""
+    kept = _column(decisions, "kept").to_numpy(zero_copy_only=False)
+    characters = np.asarray(_column(part.paths["documents"], "n_chars"), np.float64)
+    with storage.open_read(part.paths["documents"]) as file:
+        metadata = pq.ParquetFile(file).metadata
+    begin = 0
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        end = begin + row_group.num_rows
+        chars = characters[begin:end] + 1
+        weights = chars * (_text_bytes(row_group) / chars.sum()) + _ROW_BYTES
+        yield Piece(Slice(number, group, begin, end), weights * kept[begin:end])
+        begin = end
+
+
+def _text_bytes(row_group: pq.RowGroupMetaData) -> int:
+    """Compressed bytes of the columns of a row group that go into shards."""
+    columns = (row_group.column(number) for number in range(row_group.num_columns))
+    return sum(
+        column.total_compressed_size
+        for column in columns
+        if column.path_in_schema.split(".", 1)[0] in _FROM_DOCUMENTS
+    )
+
+
+def _draw(seed: int, *key: object) -> int:
+    """A number drawn for a key: the same for the same seed, whatever else there is."""
+    return xxhash.xxh3_64_intdigest("/".join(str(item) for item in key).encode(), seed)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteShard:
+    """Writes one shard and commits it.
+
+    Attributes:
+        folder: the selection's folder.
+        settings: the digest of all that shapes the bytes.
+        recipe: sizes, seed, and what is masked.
+    """
+
+    folder: str
+    settings: str
+    recipe: Recipe
+
+    def __call__(self, task: ShardTask) -> None:
+        """Do one shard."""
+        target = self.recipe.shards.row_group
+        with Attempt(self.folder, task.id, self.settings) as attempt:
+            shard = attempt.table("documents", SHARDS.arrow, row_group_bytes=1)
+            first_id = last_id = ""
+            for number, window in enumerate(windows(task, target)):
+                order = _order(window["id"].to_pylist(), self.recipe.seed, task.number, number)
+                rows = window.take(order)
+                rows, masked = masking.mask_table(rows, self.recipe.mask)
+                for kind, count in masked.items():
+                    attempt.count(f"masked.{kind}", count)
+                shard.write(rows.combine_chunks())
+                first_id = first_id or rows["id"][0].as_py()
+                last_id = rows["id"][-1].as_py()
+                attempt.count("row_groups")
+                attempt.count("documents", rows.num_rows)
+                attempt.count("characters", int(np.asarray(rows["n_chars"]).sum()))
+            attempt.note("first_id", first_id)
+            attempt.note("last_id", last_id)
+            attempt.commit()
+
+
+def windows(task: ShardTask, size: int) -> Iterator[pa.Table]:
+    """The kept rows of a shard, some slices at a time: at least `size` bytes, but for the last."""
+    waiting: list[pa.Table] = []
+    waiting_bytes = 0
+    for piece in task.slices:
+        rows = _kept_rows(piece, task.sources[piece.part])
+        waiting.append(rows)
+        waiting_bytes += rows.nbytes
+        if waiting_bytes >= size:
+            yield pa.concat_tables(waiting)
+            waiting, waiting_bytes = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _kept_rows(piece: Slice, source: Source) -> pa.Table:
+    """The kept rows of a slice, by `schemas.SHARDS`."""
+    beside = _beside(source).slice(piece.begin, piece.end - piece.begin)
+    with storage.open_read(source.documents) as file:
+        parquet = pq.ParquetFile(file)
+        start = sum(
+            parquet.metadata.row_group(number).num_rows for number in range(piece.row_group)
+        )
+        documents = parquet.read_row_group(
+            piece.row_group, columns=_FROM_DOCUMENTS, use_threads=False
+        )
+    documents = documents.slice(piece.begin - start, piece.end - piece.begin)
+    columns = [
+        documents[name] if name in _FROM_DOCUMENTS else beside[name] for name in SHARDS.names
+    ]
+    return pa.table(columns, schema=SHARDS.arrow).filter(beside["kept"])
+
+
+@lru_cache(maxsize=4)
+def _beside(source: Source) -> pa.Table:
+    """All that stands beside a part's documents: small, and asked for slice after slice."""
+    columns = [("scores", SCORES.names[1:]), ("groups", GROUPS.names[1:]), ("decisions", ("kept",))]
+    found = {}
+    for table, names in columns:
+        with storage.open_read(getattr(source, table)) as file:
+            read = pq.read_table(file, columns=list(names), use_threads=False)
+        found.update({name: read[name] for name in names})
+    return pa.table(found)
+
+
+def _order(ids: Sequence[str], seed: int, *window: int) -> pa.Array:
+    draws = np.fromiter((_draw(seed, *window, name) for name in ids), np.uint64)
+    return pa.array(np.argsort(draws, kind="stable"))
+
+
+def _column(path: str, name: str) -> pa.ChunkedArray:
+    with storage.open_read(path) as file:
+        return pq.read_table(file, columns=[name], use_threads=False)[name]

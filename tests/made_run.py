@@ -1,0 +1,139 @@
+"""Valid runs made without reading a page: parts of documents, scores and groups, as stages do."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import hosts
+from pipeline.dedup.signatures import content_hashes, signatures
+from pipeline.run import Run
+from pipeline.tasks import Attempt
+from pipeline.text import dedup_view
+from schemas import DOCUMENTS, GROUPS, PAGE_FACTS, SCORES, Table
+
+BUNDLE = "made"
+BY_HAND = "made-by-hand"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One document to be made; what is not said here is unremarkable."""
+
+    text: str
+    url: str = ""
+    crawl_time: int | None = 1_700_000_000_000
+    noise: float = 0.1
+    affiliate: float = 0.1
+    adult: float = 0.1
+    flags: tuple[str, ...] = ()
+    cluster: str = ""
+    columns: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return hashlib.blake2b(f"{self.url}{self.text}".encode(), digest_size=16).hexdigest()
+
+
+def make_run(folder: Path, tasks: Mapping[str, Sequence[Page]], left_out: int = 3) -> Run:
+    """A run of the given tasks; pages of one `cluster` are near-duplicate candidates."""
+    run = Run(str(folder))
+    clusters: dict[str, list[str]] = {}
+    exact: dict[str, list[str]] = {}
+    for page in (page for pages in tasks.values() for page in pages):
+        clusters.setdefault(page.cluster or page.id, []).append(page.id)
+        exact.setdefault(page.text, []).append(page.id)
+    for task, pages in tasks.items():
+        documents = documents_of(pages, task)
+        counters = {"records": len(pages) + left_out, "documents": len(pages)}
+        if left_out:
+            counters["left_out.not_japanese.bytes"] = left_out - 1
+            counters["problem.damaged"] = 1
+        put(run.documents, task, DOCUMENTS, documents, counters)
+        put(run.scores(BUNDLE), task, SCORES, scores_of(pages))
+        put(run.groups, task, GROUPS, _groups_of(pages, clusters, exact))
+    run.write(
+        {
+            "schema": "seimai.run/1",
+            "settings": {"made": BY_HAND},
+            "plan": {"tasks": sorted(tasks)},
+            "inputs": [{"path": "made.warc.gz", "size": 1, "sha256": "0" * 64}],
+        }
+    )
+    return run
+
+
+def put(
+    folder: str, task: str, table: Table, rows: pa.Table, counters: Mapping[str, int] | None = None
+) -> None:
+    """Commit one part as a stage would."""
+    with Attempt(folder, task, BY_HAND) as attempt:
+        attempt.table(table.name, table.arrow).write(rows)
+        for name, count in (counters or {}).items():
+            attempt.count(name, count)
+        attempt.commit()
+
+
+def documents_of(pages: Sequence[Page], task: str) -> pa.Table:
+    texts = [page.text for page in pages]
+    views = [dedup_view(text) for text in texts]
+    names = [hosts.host(page.url) for page in pages]
+    known: dict[str, object] = {
+        "id": [page.id for page in pages],
+        "url": [page.url for page in pages],
+        "host": names,
+        "crawl_time": [page.crawl_time for page in pages],
+        "source": [{"input": task, "record": number} for number in range(len(pages))],
+        "split": [hosts.split(name) for name in names],
+        "title": ["" for _ in pages],
+        "text": texts,
+        "page_text": [None for _ in pages],
+        "n_chars": [len(text) for text in texts],
+        "ja_score": [1.0 for _ in pages],
+        "flags": [list(page.flags) for page in pages],
+        **{fact.name: [None for _ in pages] for fact in PAGE_FACTS},
+        "content_hash": content_hashes(views),
+        "signature": signatures(views),
+    }
+    for page, row in zip(pages, range(len(pages)), strict=True):
+        for name, value in page.columns.items():
+            known.setdefault(name, [0.0] * len(pages))[row] = value
+    return _table(DOCUMENTS, known, len(pages))
+
+
+def scores_of(pages: Sequence[Page]) -> pa.Table:
+    columns = {name: [getattr(page, name) for page in pages] for name in ("id", *_SCORES)}
+    return _table(SCORES, columns, len(pages))
+
+
+_SCORES = ("noise", "affiliate", "adult")
+
+
+def _groups_of(
+    pages: Sequence[Page], clusters: Mapping[str, list[str]], exact: Mapping[str, list[str]]
+) -> pa.Table:
+    near = [clusters[page.cluster or page.id] for page in pages]
+    same = [exact[page.text] for page in pages]
+    columns = {
+        "id": [page.id for page in pages],
+        "exact_id": [min(ids) for ids in same],
+        "exact_size": [len(ids) for ids in same],
+        "cluster_id": [min(ids) for ids in near],
+        "cluster_size": [len(ids) for ids in near],
+    }
+    return _table(GROUPS, columns, len(pages))
+
+
+def _table(table: Table, columns: Mapping[str, object], rows: int) -> pa.Table:
+    """The columns in the table's types; those that nobody named are zero, false or null."""
+    arrays = []
+    for column in table.columns:
+        values = columns.get(column.name)
+        if values is None:
+            values = [None] * rows if column.nullable else np.zeros(rows)
+        is_array = isinstance(values, pa.Array)
+        arrays.append(values.cast(column.type) if is_array else pa.array(values, column.type))
+    return pa.Table.from_arrays(arrays, schema=table.arrow)
