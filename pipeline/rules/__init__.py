@@ -1,0 +1,8 @@
+"""Rules: metrics of a text, and the versioned table of verdicts on them."""
+
+from pipeline.rules.metrics import measure
+from pipeline.rules.rule import Rule
+from pipeline.rules.table import RULES
+from pipeline.rules.verdicts import verdicts
+
+__all__ = ["RULES", "Rule", "measure", "verdicts"]

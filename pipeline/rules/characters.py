@@ -1,0 +1,131 @@
+"""Texts as one array of code points, and the classes that the metrics count."""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Columns = dict[str, NDArray[np.number]]
+"""Metrics by name: one value a text."""
+
+NEWLINE = 0x0A
+SLICE_CHARACTERS = 1 << 15
+"""Texts are measured together up to so many characters, which keeps the arrays in cache."""
+
+
+class Script(IntEnum):
+    """What kind of character a code point is."""
+
+    OTHER = 0
+    SPACE = 1
+    HIRAGANA = 2
+    KATAKANA = 3
+    KANJI = 4
+    SPECIAL = 5
+
+
+_RANGES = (
+    (Script.HIRAGANA, 0x3041, 0x3096),
+    (Script.HIRAGANA, 0x309D, 0x309F),
+    (Script.KATAKANA, 0x30A1, 0x30FA),
+    (Script.KATAKANA, 0x30FC, 0x30FF),
+    (Script.KATAKANA, 0x31F0, 0x31FF),
+    (Script.KATAKANA, 0xFF66, 0xFF9F),
+    (Script.KANJI, 0x3005, 0x3007),
+    (Script.KANJI, 0x3400, 0x4DBF),
+    (Script.KANJI, 0x4E00, 0x9FFF),
+    (Script.KANJI, 0xF900, 0xFAFF),
+    (Script.KANJI, 0x20000, 0x323AF),
+)
+
+
+@cache
+def scripts() -> NDArray[np.uint8]:
+    """The `Script` of every code point."""
+    table = np.zeros(0x110000, np.uint8)
+    for code in range(0x20000):
+        character = chr(code)
+        if character.isspace():
+            table[code] = Script.SPACE
+        elif unicodedata.category(character)[0] in "NPSC":
+            table[code] = Script.SPECIAL
+    for script, first, last in _RANGES:
+        table[first : last + 1] = script
+    return table
+
+
+def members(characters: str) -> NDArray[np.bool_]:
+    """Whether each code point is one of the characters."""
+    table = np.zeros(0x110000, np.bool_)
+    table[[ord(character) for character in characters]] = True
+    return table
+
+
+@dataclass(frozen=True)
+class Characters:
+    """A few texts as one array; each text is followed by a newline.
+
+    Attributes:
+        texts: the texts.
+        lengths: characters of each text, shape (texts,).
+        codes: their code points and newlines, shape (sum of lengths + texts,).
+        document: the text that each code point belongs to, of the same shape.
+    """
+
+    texts: Sequence[str]
+    lengths: NDArray[np.int64]
+    codes: NDArray[np.uint32]
+    document: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Characters":
+        """Joins the texts."""
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        joined = "".join(f"{text}\n" for text in texts)
+        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+        return cls(texts, lengths, codes, np.repeat(np.arange(len(texts)), lengths + 1))
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each text begins in `codes`."""
+        return np.cumsum(self.lengths + 1) - (self.lengths + 1)
+
+    @cached_property
+    def script(self) -> NDArray[np.uint8]:
+        """The `Script` of each code point."""
+        return scripts()[self.codes]
+
+    def per_document(
+        self, where: NDArray[np.int64], weights: NDArray[np.number] | None = None
+    ) -> NDArray[np.float64]:
+        """Counts positions, or adds up their weights, by text; shape (texts,)."""
+        return np.bincount(self.document[where], weights, minlength=len(self.texts)).astype(
+            np.float64
+        )
+
+    def maximum(self, where: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The largest value at any of the positions of each text, 0 without any."""
+        largest = np.zeros(len(self.texts), np.int64)
+        np.maximum.at(largest, self.document[where], values)
+        return largest
+
+
+def slices(texts: Sequence[str]) -> Iterator[Characters]:
+    """Cuts the texts into runs of about `SLICE_CHARACTERS`; a longer text stands alone."""
+    first, held = 0, 0
+    for index, text in enumerate(texts):
+        if held and held + len(text) > SLICE_CHARACTERS:
+            yield Characters.of(texts[first:index])
+            first, held = index, 0
+        held += len(text) + 1
+    if held:
+        yield Characters.of(texts[first:])
+
+
+def share(part: NDArray[np.number], whole: NDArray[np.number]) -> NDArray[np.float64]:
+    """Part by whole, 0 where the whole is 0."""
+    return np.asarray(part / np.maximum(whole, 1), np.float64)

@@ -1,0 +1,144 @@
+"""Word lists found in texts: which terms occur where, each at its longest, none inside a word.
+
+Japanese has no spaces to bound a word, so a plain search for アス finds アスパラガス. A term that
+begins or ends in katakana must not be continued by katakana there, Latin letters and digits
+likewise, and a term all in hiragana stands between other scripts only.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.rules.characters import Characters, Columns, Script, scripts, share
+
+LISTS = ("adult", "ad", "bbs")
+"""The lists, each `pipeline/data/NAME_terms.txt`: a term a line, comments after #."""
+
+_BUCKETS = 1 << 18
+_FACTOR = np.uint32(0x9E3779B1)
+
+
+def phrase_metrics(text: Characters) -> Columns:
+    """Characters in adult terms and different ones of them; ad and BBS phrases by length."""
+    count = len(text.texts)
+    adult_chars = np.zeros(count)
+    adult_terms: list[set[str]] = [set() for _ in range(count)]
+    hits = {name: np.zeros(count) for name in LISTS}
+    for document, term, name in lexicon().occurrences(text):
+        hits[name][document] += 1
+        if name == "adult":
+            adult_chars[document] += len(term)
+            adult_terms[document].add(term)
+    return {
+        "adult_char_share": share(adult_chars, text.lengths),
+        "adult_terms": np.fromiter(map(len, adult_terms), np.int64, count),
+        "ad_phrases": 1000 * share(hits["ad"], text.lengths),
+        "bbs_phrases": 1000 * share(hits["bbs"], text.lengths),
+    }
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Terms of several lists, to be found in one pass.
+
+    Attributes:
+        lists: the list that each term is of.
+        by_start: the terms by their first two characters, longest first.
+        starts: whether some term's first two characters fall into a bucket.
+    """
+
+    lists: dict[str, str]
+    by_start: dict[str, list[str]]
+    starts: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, lists: dict[str, str]) -> "Lexicon":
+        """Builds the index; the terms are folded already and have at least two characters."""
+        by_start: dict[str, list[str]] = {}
+        for term in sorted(lists, key=len, reverse=True):
+            by_start.setdefault(term[:2], []).append(term)
+        pairs = np.frombuffer("".join(by_start).encode("utf-32-le"), np.uint32).reshape(-1, 2)
+        starts = np.zeros(_BUCKETS, np.bool_)
+        starts[_bucket(pairs[:, 0], pairs[:, 1])] = True
+        return cls(lists, by_start, starts)
+
+    def occurrences(self, text: Characters) -> list[tuple[int, str, str]]:
+        """Every term found, from left to right without overlap: text, term, list."""
+        codes = folding()[text.codes]
+        candidates = np.flatnonzero(self.starts[_bucket(codes[:-1], codes[1:])])
+        if not len(candidates):
+            return []
+        folded = codes.tobytes().decode("utf-32-le", "surrogatepass")
+        found = []
+        end = 0
+        for position in candidates.tolist():
+            term = self._at(folded, position) if position >= end else None
+            if term is not None:
+                end = position + len(term)
+                found.append((int(text.document[position]), term, self.lists[term]))
+        return found
+
+    def _at(self, folded: str, position: int) -> str | None:
+        for term in self.by_start.get(folded[position : position + 2], ()):
+            if folded.startswith(term, position) and _stands_alone(folded, position, term):
+                return term
+        return None
+
+
+def _bucket(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    return ((first * np.uint32(31) + second) * _FACTOR) >> np.uint32(14)
+
+
+def _stands_alone(folded: str, position: int, term: str) -> bool:
+    before = folded[position - 1] if position else "\n"
+    after = folded[position + len(term)]  # there is always the newline after the text
+    return not (_joins(before, term[0], term) or _joins(after, term[-1], term))
+
+
+def _joins(neighbour: str, edge: str, term: str) -> bool:
+    """Whether the neighbour continues the word that the term's edge belongs to."""
+    if edge.isascii():
+        return neighbour.isascii() and neighbour.isalnum()
+    script = scripts()[ord(edge)]
+    if script == Script.HIRAGANA and not _all_hiragana(term):
+        return False
+    continues = script in (Script.HIRAGANA, Script.KATAKANA)
+    return continues and scripts()[ord(neighbour)] == script
+
+
+@cache
+def _all_hiragana(term: str) -> bool:
+    return all(scripts()[ord(character)] == Script.HIRAGANA for character in term)
+
+
+@cache
+def folding() -> NDArray[np.uint32]:
+    """Every code point in lower case and ASCII width, where that is one character."""
+    table = np.arange(0x110000, dtype=np.uint32)
+    for code in (*range(0x0041, 0x0590), *range(0xFF01, 0xFF5F)):
+        folded = unicodedata.normalize("NFKC", chr(code)).lower()
+        if len(folded) == 1:
+            table[code] = ord(folded)
+    return table
+
+
+def fold(term: str) -> str:
+    """Folds a term as texts are folded."""
+    codes = folding()[np.frombuffer(term.encode("utf-32-le"), np.uint32)]
+    return codes.tobytes().decode("utf-32-le")
+
+
+@cache
+def lexicon() -> Lexicon:
+    """The terms of all lists that come with the program; the first list wins a shared term."""
+    lists: dict[str, str] = {}
+    for name in LISTS:
+        source = resources.files("pipeline.data").joinpath(f"{name}_terms.txt")
+        for line in source.read_text("utf-8").splitlines():
+            if line and not line.startswith("#"):
+                lists.setdefault(fold(line), name)
+    return Lexicon.of(lists)
