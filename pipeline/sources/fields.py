@@ -1,10 +1,15 @@
-"""What WARC and tables have in common: clean URLs, crawl times, and the limits on both."""
+"""What the pages of every source have in common: crawl times, clean URLs, limits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+
+from pipeline.sources.records import Problem, Record, Skipped
 
 MAX_PAYLOAD = 16 << 20
 """Bytes of a page, decoded; a larger one is a `payload_too_large`. The largest page of a Common
 Crawl WARC is cut at 5 MiB by the crawler (1 MiB before March 2025)."""
+
+TOO_LARGE = "payload_too_large"
 
 MAX_URL = 8192
 """Characters of a URL; RFC 9110, 4.1 asks that at least 8000 be understood."""
@@ -20,6 +25,27 @@ _EARLIEST = 631_152_000_000  # 1990, before the first web page
 _LATEST = 4_102_444_800_000  # 2100
 
 
+def checked(page: Record) -> Record | Skipped | Problem:
+    """A page as its source gave it, after the checks that hold for every source.
+
+    Credentials in its URL are removed; a page without a byte is skipped; one that is too large,
+    or whose URL is, is a problem.
+    """
+    if "@" in page.url:
+        url = without_credentials(page.url)
+        if url != page.url:
+            page = replace(page, url=url, remarks=(*page.remarks, CREDENTIALS))
+    if len(page.url) > MAX_URL:
+        return _problem(page, "url_too_long", f"{len(page.url)} characters; at most {MAX_URL}")
+    if len(page.payload) > MAX_PAYLOAD:
+        return _problem(page, TOO_LARGE, f"{len(page.payload)} bytes; at most {MAX_PAYLOAD}")
+    return page if page.payload else Skipped("page.empty")
+
+
+def _problem(page: Record, reason: str, detail: str) -> Problem:
+    return Problem(page.input, page.position, page.url[:MAX_URL], reason, detail)
+
+
 def milliseconds(moment: datetime) -> int | None:
     """Milliseconds since 1970 UTC; None outside 1990 to 2100. A naive time is taken as UTC.
 
@@ -33,7 +59,7 @@ def milliseconds(moment: datetime) -> int | None:
 
 
 def in_range(value: int) -> int | None:
-    """A time in milliseconds if it lies between 1990 and 2100, when pages could be crawled."""
+    """A time in milliseconds, if it lies between 1990 and 2100; else None."""
     return value if _EARLIEST <= value < _LATEST else None
 
 
@@ -46,7 +72,7 @@ def parse_time(text: str) -> int | None:
     True
     """
     try:
-        return milliseconds(datetime.fromisoformat(text.strip()))
+        return milliseconds(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
 

@@ -5,25 +5,20 @@ read (empty, a FIFO, no permission, of no known kind in a folder) stays in the l
 gives a `Problem`, so that one bad file of ten thousand is counted and listed, and stops nothing.
 """
 
-import gzip
-import io
 import os
 import stat
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import fsspec
-import zstandard
 
 from pipeline import storage
 from pipeline.errors import InputError
+from pipeline.sources.compressed import inflated
 from pipeline.sources.records import Format
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 PARQUET_MAGIC = b"PAR1"
 LIST_SIGN = "@"
 
@@ -36,9 +31,11 @@ _SUFFIXES: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-KNOWN_FORMATS = "WARC and WET (.warc, .wet), Parquet (.parquet, .pq), JSONL (.jsonl, .ndjson); WARC, WET and JSONL also with .gz or .zst"
+KNOWN_FORMATS = (
+    "WARC and WET (.warc, .wet), JSONL (.jsonl, .ndjson), each also with .gz or .zst; "
+    "Parquet (.parquet, .pq)"
+)
 _SNIFFED = 512
-_BUFFER = 64 << 10
 _GLOB_SIGNS = frozenset("*?[")
 
 
@@ -83,27 +80,6 @@ def resolve(inputs: Sequence[str]) -> list[Input]:
     if not found:
         raise InputError(f"no input is named; expected files, globs or folders of {KNOWN_FORMATS}")
     return [found[path] for path in sorted(found)]
-
-
-def inflated(file: BinaryIO) -> io.BufferedReader:
-    """A file's content from its beginning, without gzip or zstd, whatever its name says.
-
-    Damage in the compressed stream raises one of `DAMAGE` when it is reached; what stands before
-    it has been given, if it is read by `read1`.
-    """
-    file.seek(0)
-    magic = file.read(4)
-    file.seek(0)
-    content: object = file
-    if magic.startswith(GZIP_MAGIC):
-        content = gzip.GzipFile(fileobj=file)
-    elif magic == ZSTD_MAGIC:
-        content = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return io.BufferedReader(cast("io.RawIOBase", content), _BUFFER)
-
-
-DAMAGE = (OSError, EOFError, zlib.error, zstandard.ZstdError)
-"""What reading a damaged compressed stream raises."""
 
 
 def unreadable(path: str) -> str | None:
@@ -213,7 +189,7 @@ def _beginning(path: str) -> bytes:
     try:
         with storage.open_read(path) as file:
             return inflated(file).read(_SNIFFED)
-    except DAMAGE:
+    except OSError:
         return b""
 
 

@@ -11,10 +11,11 @@ from fastwarc.warc import HeaderMap, WarcRecord, WarcRecordType
 
 from pipeline.sources.fields import (
     BAD_DATE,
-    CREDENTIALS,
     MAX_PAYLOAD,
     MAX_URL,
     NOT_ENCODED,
+    TOO_LARGE,
+    checked,
     parse_time,
     without_credentials,
 )
@@ -28,11 +29,11 @@ _MAX_CODINGS = 3  # a longer chain of encodings is no page but an attack
 _MAX_CHARSET = 40  # the longest registered name of a character set
 
 
-class Incomplete(Exception):
+class IncompleteError(Exception):
     """The body ends before the length that the record declares."""
 
 
-class _Undecodable(Exception):
+class _UndecodableError(Exception):
     """The body is not what its encoding headers say; reason and detail as for a `Problem`."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -52,7 +53,7 @@ def outcome(record: WarcRecord, path: str, position: int) -> Record | Skipped | 
         position: its offset there.
 
     Raises:
-        Incomplete: the body is shorter than declared.
+        IncompleteError: the body is shorter than declared.
     """
     kind = record.record_type
     if kind == _RESPONSE:
@@ -146,13 +147,13 @@ def _response(
     record: WarcRecord, http: HeaderMap, path: str, position: int
 ) -> Record | Skipped | Problem:
     declared = _content_type(http.get("Content-Type") or "")
-    remarks: tuple[str, ...] = ()
     body = _body(record)
+    remarks: tuple[str, ...] = ()
     transfer, content = http.get("Transfer-Encoding"), http.get("Content-Encoding")
     if transfer or content:
         try:
             body, remarks = _without_codings(body, transfer or "", content or "")
-        except _Undecodable as error:
+        except _UndecodableError as error:
             url = without_credentials(url_of(record))[:MAX_URL]
             return Problem(path, position, url, error.reason, error.detail)
     is_html = declared.is_html
@@ -160,22 +161,34 @@ def _response(
         is_html = _looks_like_html(body)
         if not is_html and not _looks_like_text(body):
             return Skipped("media.undeclared_binary")
-    robots = http.get_multiple("X-Robots-Tag")
-    return _page(
-        record,
+    crawl_time, remarks = _crawl_time(record, remarks)
+    page = Record(
         path,
         position,
+        url_of(record),
+        crawl_time,
         body,
-        is_html=is_html,
+        is_html,
         charset=declared.charset,
         language=http.get("Content-Language"),
-        robots=", ".join(robots) if robots else None,
+        robots=", ".join(http.get_multiple("X-Robots-Tag")) or None,
         remarks=remarks,
     )
+    return checked(page)
 
 
 def _conversion(record: WarcRecord, path: str, position: int) -> Record | Skipped | Problem:
-    return _page(record, path, position, _body(record), is_html=False, charset="utf-8")
+    body = _body(record)
+    crawl_time, remarks = _crawl_time(record, ())
+    page = Record(
+        path, position, url_of(record), crawl_time, body, False, charset="utf-8", remarks=remarks
+    )
+    return checked(page)
+
+
+def _crawl_time(record: WarcRecord, remarks: tuple[str, ...]) -> tuple[int | None, tuple[str, ...]]:
+    crawl_time = parse_time(record.headers.get("WARC-Date") or "")
+    return crawl_time, remarks if crawl_time is not None else (*remarks, BAD_DATE)
 
 
 def _is_text(record: WarcRecord) -> bool:
@@ -187,46 +200,8 @@ def _body(record: WarcRecord) -> bytes:
     declared = record.content_length
     body: bytes = record.reader.read()
     if len(body) < declared:
-        raise Incomplete
+        raise IncompleteError
     return body
-
-
-def _page(
-    record: WarcRecord,
-    path: str,
-    position: int,
-    body: bytes,
-    *,
-    is_html: bool,
-    charset: str | None,
-    language: str | None = None,
-    robots: str | None = None,
-    remarks: tuple[str, ...] = (),
-) -> Record | Skipped | Problem:
-    url = url_of(record)
-    if "@" in url:
-        public = without_credentials(url)
-        if public != url:
-            url, remarks = public, (*remarks, CREDENTIALS)
-    if len(url) > MAX_URL:
-        detail = f"{len(url)} characters, at most {MAX_URL} are taken"
-        return Problem(path, position, url[:MAX_URL], "url_too_long", detail)
-    if not body:
-        return Skipped("page.empty")
-    if len(body) > MAX_PAYLOAD:
-        return Problem(path, position, url, "payload_too_large", too_large(len(body)))
-    crawl_time = parse_time(record.headers.get("WARC-Date") or "")
-    if crawl_time is None:
-        remarks = (*remarks, BAD_DATE)
-    return Record(
-        path, position, url, crawl_time, body, is_html, charset, language, robots, None, remarks
-    )
-
-
-def too_large(size: int | None) -> str:
-    """The detail of a `payload_too_large`."""
-    found = "more" if size is None else f"{size} bytes"
-    return f"{found}; at most {MAX_PAYLOAD} bytes are taken"
 
 
 _HTML_BEGINNINGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<title", b"<meta")
@@ -252,22 +227,22 @@ def _without_codings(body: bytes, transfer: str, content: str) -> tuple[bytes, t
     codings = [name.strip().lower() for name in f"{content},{transfer}".split(",")]
     codings = [name for name in codings if name not in {"", "identity", "none"}]
     if len(codings) > _MAX_CODINGS:
-        raise _Undecodable("content_encoding", f"{len(codings)} encodings over one another")
+        raise _UndecodableError("content_encoding", f"{len(codings)} encodings over one another")
     remarks: tuple[str, ...] = ()
     for name in reversed(codings):
         try:
             body = _decoded(body, name)
         except (ValueError, OSError, zlib.error, zstandard.ZstdError) as error:
             if not _looks_like_text(body):
-                raise _Undecodable("content_encoding", f"not {name[:20]}: {error}") from error
+                raise _UndecodableError("content_encoding", f"not {name[:20]}: {error}") from error
             remarks = (NOT_ENCODED,)
         if len(body) > MAX_PAYLOAD:
-            raise _Undecodable("payload_too_large", f"{name}: {too_large(None)}")
+            raise _UndecodableError(TOO_LARGE, f"{name}: inflates to over {MAX_PAYLOAD} bytes")
     return body, remarks
 
 
 def _decoded(body: bytes, coding: str) -> bytes:
-    """At most `MAX_PAYLOAD` + 1 bytes of a body without one coding; raises if it is not so coded."""
+    """A body without one coding, at most `MAX_PAYLOAD` + 1 bytes; raises if it has not that one."""
     most = MAX_PAYLOAD + 1
     match coding:
         case "chunked":

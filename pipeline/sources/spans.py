@@ -1,14 +1,16 @@
 """From inputs to spans, and from a span to its records: the door to every format."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
-from pipeline.sources import warc
-from pipeline.sources.inputs import DAMAGE, Input, unreadable
+from pipeline.sources import jsonl, parquet, warc
+from pipeline.sources.inputs import KNOWN_FORMATS, Input, unreadable
 from pipeline.sources.records import Problem, Record, Skipped, Span
 
 DEFAULT_TARGET = 128 << 20
 """Bytes of a span that a large input is cut into; a Common Crawl WARC holds about 1 GiB."""
 
+_UNKNOWN = f"it begins as none of {KNOWN_FORMATS}"
 _NO_COLUMNS: Mapping[str, str] = {}
 
 
@@ -26,13 +28,11 @@ def spans(source: Input, target: int = DEFAULT_TARGET) -> list[Span]:
         At least one span, also for an input that cannot be read: reading it tells why.
     """
     try:
-        starts = _cuts(source, target)
-    except DAMAGE:
-        starts = [0]
-    ends = [*starts[1:], source.size]
+        bounds = _cut(source, target)
+    except OSError:
+        bounds = [0, source.size]
     return [
-        Span(source.path, source.format, start, end, source.size)
-        for start, end in zip(starts, ends, strict=True)
+        Span(source.path, source.format, start, end, source.size) for start, end in pairwise(bounds)
     ]
 
 
@@ -55,20 +55,33 @@ def read(
         yield Problem(span.path, None, None, "input_unreadable", reason)
     elif span.size == 0:
         yield Problem(span.path, None, None, "input_empty", "holds no byte")
-    elif span.format == "unknown":
-        yield Problem(span.path, None, None, "input_unknown_format", "begins as no known format")
     else:
         try:
             yield from _records(span, columns)
-        except DAMAGE as error:
+        except OSError as error:
             yield Problem(span.path, None, None, "input_unreadable", str(error))
 
 
-def _cuts(source: Input, target: int) -> list[int]:
-    if source.size <= target or unreadable(source.path) is not None:
-        return [0]
-    return warc.cuts(source.path, target)
+def _cut(source: Input, target: int) -> list[int]:
+    """The bounds of the parts, in the format's own units."""
+    if source.size == 0 or unreadable(source.path) is not None:
+        return [0, source.size]
+    match source.format:
+        case "parquet":
+            return parquet.cut(source.path, target)
+        case "warc" if source.size > target:
+            return warc.cut(source.path, source.size, target)
+        case "jsonl" if source.size > target:
+            return jsonl.cut(source.path, source.size, target)
+    return [0, source.size]
 
 
 def _records(span: Span, columns: Mapping[str, str]) -> Iterator[Record | Skipped | Problem]:
-    return warc.read(span)
+    match span.format:
+        case "warc":
+            return warc.read(span)
+        case "parquet":
+            return parquet.read(span, columns)
+        case "jsonl":
+            return jsonl.read(span, columns)
+    return iter((Problem(span.path, None, None, "input_unknown_format", _UNKNOWN),))

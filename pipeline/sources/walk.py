@@ -7,13 +7,10 @@ record. Memory is bounded by one record of `MAX_RECORD` bytes.
 
 import io
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
-from pipeline.sources.fields import MAX_PAYLOAD
-from pipeline.sources.inputs import DAMAGE
+from pipeline.sources.fields import MAX_PAYLOAD, TOO_LARGE
 
 MAX_RECORD = MAX_PAYLOAD + (256 << 10)
 """Bytes of a record that are held in memory: a payload and its headers."""
@@ -24,8 +21,6 @@ MAX_HEADER = 32 << 10
 VERSION = b"WARC/"
 
 _CHUNK = 64 << 10
-_SMALL_CHUNK = 4 << 10  # compressed; damage loses at most what one of these holds
-_MAX_INFLATED = 1 << 30  # of one gzip member: a bomb is left there
 _LINE_VERSION = b"\nWARC/1."
 _END_OF_HEADER = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
@@ -63,68 +58,15 @@ def walk(content: io.BufferedReader, start: int, end: int | None) -> Iterator[Bl
             return
         head = window.peek(MAX_HEADER)
         if not head:
-            return
+            break
         block, length = _block(window, head)
         yield block
         if length is None:
             window.go_to(_LINE_VERSION)
         else:
             window.skip(length)
-
-
-class Member(io.RawIOBase):
-    """One gzip member of a file, inflated; tells afterwards where it ended or what broke it.
-
-    Attributes:
-        start: offset of its first compressed byte.
-        end: offset behind it, once its end and checksum were reached; else None.
-        reached: offset up to which compressed bytes were used.
-        damage: what broke it, in words, once that was reached; else None.
-        is_bomb: whether it was left because it inflates too far.
-    """
-
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        super().__init__()
-        file.seek(start)
-        self._file = file
-        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        self._left = _MAX_INFLATED
-        self.start = self.reached = start
-        self.end: int | None = None
-        self.damage: str | None = None
-        self.is_bomb = False
-
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # typeshed's Buffer has no length
-        """The next inflated bytes; 0 at the end and at damage."""
-        while self.end is None and self.damage is None:
-            data = self._inflate(len(buffer))
-            if data:
-                buffer[: len(data)] = data
-                return len(data)
-        return 0
-
-    def _inflate(self, most: int) -> bytes:
-        chunk = self._stream.unconsumed_tail or self._file.read(_SMALL_CHUNK)
-        if not chunk:
-            self.damage = "the file ends inside a gzip member"
-            return b""
-        try:
-            data = self._stream.decompress(chunk, most)
-        except zlib.error as error:
-            self.damage = str(error)
-            return b""
-        self.reached = self._file.tell() - len(self._stream.unconsumed_tail)
-        if self._stream.eof:
-            self.end = self.reached = self._file.tell() - len(self._stream.unused_data)
-        self._left -= len(data)
-        if self._left < 0:
-            self.is_bomb = True
-            self.damage = f"inflates to over {_MAX_INFLATED} bytes"
-        return data
+    if window.damage is not None:
+        yield Block(window.position, b"", "compressed_data", window.damage)
 
 
 def _block(window: "_Window", head: bytes) -> tuple[Block, int | None]:
@@ -143,7 +85,7 @@ def _block(window: "_Window", head: bytes) -> tuple[Block, int | None]:
     length = header_end + len(_END_OF_HEADER) + int(declared[1])
     if length > MAX_RECORD:
         detail = f"a record of {length} bytes; at most {MAX_PAYLOAD} of payload are taken"
-        return Block(position, head, "payload_too_large", detail), length
+        return Block(position, head, TOO_LARGE, detail), length
     data = window.peek(length + 2 * len(_END_OF_HEADER) + len(VERSION))
     fault = _fault_at_end(data, length)
     if fault is not None:
@@ -171,6 +113,7 @@ class _Window:
         self._held = bytearray()
         self._ended = False
         self.position = position
+        self.damage: str | None = None
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, fewer at the end."""
@@ -217,7 +160,8 @@ class _Window:
             return False
         try:
             data = self._content.read1(_CHUNK)
-        except DAMAGE:
+        except OSError as error:
+            self.damage = str(error)
             data = b""
         self._held += data
         self._ended = not data

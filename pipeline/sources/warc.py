@@ -18,20 +18,27 @@ from typing import BinaryIO
 from fastwarc.warc import ArchiveIterator, WarcRecord
 
 from pipeline import storage
-from pipeline.sources.fields import MAX_URL, without_credentials
-from pipeline.sources.inputs import GZIP_MAGIC, ZSTD_MAGIC, inflated
-from pipeline.sources.pages import Incomplete, outcome, url_of, why_no_page
+from pipeline.sources.compressed import (
+    GZIP_MAGIC,
+    ZSTD_MAGIC,
+    Frame,
+    inflated,
+    is_compressed,
+)
+from pipeline.sources.fields import MAX_URL, TOO_LARGE, without_credentials
+from pipeline.sources.pages import IncompleteError, outcome, url_of, why_no_page
 from pipeline.sources.records import Problem, Record, Skipped, Span
-from pipeline.sources.walk import MAX_RECORD, VERSION, Block, Member, walk
+from pipeline.sources.walk import MAX_RECORD, VERSION, Block, walk
 
 Outcome = Record | Skipped | Problem
 
 _CHUNK = 256 << 10
+_MAX_INFLATED = 1 << 30  # of one member: a bomb is left there, and the next member searched
 _MEMBER_HEAD = 1 << 10  # compressed bytes that always hold the first five of a record
 
 
-def cuts(path: str, target: int) -> list[int]:
-    """Offsets at which a WARC is cut into parts of about `target` bytes; the first is 0.
+def cut(path: str, size: int, target: int) -> list[int]:
+    """Offsets that bound parts of about `target` bytes, from 0 to the file's size.
 
     One gzip member a record: any offset will do, since `read` looks for the next member. Not
     compressed: at records, found by reading from the first one on, since a page may hold a line
@@ -39,23 +46,21 @@ def cuts(path: str, target: int) -> list[int]:
     """
     with storage.open_read(path) as file:
         if _has_a_member_a_record(file):
-            size = file.seek(0, io.SEEK_END)
             parts = max(1, round(size / target))
-            return [size * part // parts for part in range(parts)]
-        if _is_compressed(file):
-            return [0]
-        found = [0]
-        for block in walk(inflated(file), 0, None):
-            if block.position - found[-1] >= target:
-                found.append(block.position)
-        return found
+            return [size * part // parts for part in range(parts + 1)]
+        bounds = [0]
+        if not is_compressed(file):
+            for block in walk(inflated(file), 0, None):
+                if block.position - bounds[-1] >= target:
+                    bounds.append(block.position)
+        return [*bounds, size]
 
 
 def read(span: Span) -> Iterator[Outcome]:
     """The records of a span in order, each once, and the damage between them.
 
     Args:
-        span: of a WARC or WET, as `spans` makes them.
+        span: of bytes, as `cut` bounds them.
 
     Yields:
         A `Record` for a page, `Skipped` for a sound record that is none, a `Problem` for damage.
@@ -63,12 +68,12 @@ def read(span: Span) -> Iterator[Outcome]:
     with storage.open_read(span.path) as file:
         if _has_a_member_a_record(file):
             yield from _Members(file, span).read()
-        else:
-            content = inflated(file)
-            content.seek(span.start)
-            end = None if _is_compressed(file) else span.end
-            for block in walk(content, span.start, end):
-                yield _outcome(block, span.path, block.position)
+            return
+        end = None if is_compressed(file) else span.end
+        content = inflated(file)
+        content.seek(span.start)
+        for block in walk(content, span.start, end):
+            yield _outcome(block, span.path, block.position)
 
 
 class _Members:
@@ -111,7 +116,7 @@ class _Members:
                     return
                 place = record.stream_pos
                 yield place, outcome(record, self._path, place)
-        except (OSError, Incomplete):
+        except (OSError, IncompleteError):
             return
 
     def _read_with_care(
@@ -124,7 +129,7 @@ class _Members:
         """
         place: int | None = position if last is None else last
         while place is not None and (place < self._end or place == last):
-            member = Member(self._file, place)
+            member = Frame(self._file, place, _MAX_INFLATED)
             sound = yield from self._walk_member(member, 1 if place == last else 0)
             next_place = yield from self._place_behind(member)
             if sound and place != last:
@@ -132,7 +137,7 @@ class _Members:
             place = next_place
         return None
 
-    def _walk_member(self, member: Member, known: int) -> Generator[Outcome, None, bool]:
+    def _walk_member(self, member: Frame, known: int) -> Generator[Outcome, None, bool]:
         """The records of a member but for the first `known`; returns whether it was one, sound."""
         sound, number = True, 0
         for number, block in enumerate(_blocks(member), 1):
@@ -141,7 +146,7 @@ class _Members:
                 yield _outcome(block, self._path, member.start + number - 1)
         return sound and number == 1
 
-    def _place_behind(self, member: Member) -> Generator[Outcome, None, int | None]:
+    def _place_behind(self, member: Frame) -> Generator[Outcome, None, int | None]:
         """Where the next member begins, with a `Problem` for what is no member before it."""
         if member.end is None:
             behind = member.reached if member.is_bomb else member.start + 1
@@ -192,7 +197,7 @@ def _has_a_member_a_record(file: BinaryIO) -> bool:
     if not head.startswith(GZIP_MAGIC):
         plain = head.startswith((VERSION, ZSTD_MAGIC))
         return not plain and next_member(file, 0) is not None
-    member = Member(file, 0)
+    member = Frame(file, 0, _MAX_INFLATED)
     blocks = list(itertools.islice(_blocks(member), 2))
     if len(blocks) == 2:
         return False
@@ -203,21 +208,16 @@ def _has_a_member_a_record(file: BinaryIO) -> bool:
     return not following.startswith(GZIP_MAGIC) or _begins_a_record(following)
 
 
-def _is_compressed(file: BinaryIO) -> bool:
-    file.seek(0)
-    return file.read(len(ZSTD_MAGIC)).startswith((GZIP_MAGIC, ZSTD_MAGIC))
-
-
-def _blocks(member: Member) -> Iterator[Block]:
+def _blocks(member: Frame) -> Iterator[Block]:
     """The records of a member; if it is damaged, the last of them is."""
     previous: Block | None = None
     for block in walk(io.BufferedReader(member), 0, None):
         if previous is not None:
             yield previous
         previous = block
-    if member.damage and (previous is None or previous.reason != "payload_too_large"):
+    if member.damage and (previous is None or previous.reason != TOO_LARGE):
         data = previous.data if previous else b""
-        previous = Block(0, data, "gzip_damaged", member.damage)
+        previous = Block(0, data, "compressed_data", member.damage)
     if previous is not None:
         yield previous
 
@@ -229,9 +229,9 @@ def _outcome(block: Block, path: str, position: int) -> Outcome:
         record.parse_http()
         if block.reason is None:
             return outcome(record, path, position)
-        skipped = why_no_page(record) if block.reason == "payload_too_large" else None
+        skipped = why_no_page(record) if block.reason == TOO_LARGE else None
         url = without_credentials(url_of(record))[:MAX_URL] or None
-    except (OSError, Incomplete) as error:
+    except (OSError, IncompleteError) as error:
         skipped, url = None, None
         if block.reason is None:
             block = Block(position, b"", "record_unreadable", str(error))
