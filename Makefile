@@ -18,7 +18,7 @@ demo: setup  ## the main job on the sample crawl; prints where to look
 	$(BIN)/seimai verify demo/run
 
 test: setup lint  ## linters, types and all tests
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from pipeline import hosts, rules
 from pipeline.decode import decode
 from pipeline.dedup.signatures import content_hashes, signatures
 from pipeline.html import UnreadablePage, extract
-from pipeline.language import JAPANESE_CUT, ja_scores, may_be_japanese
+from pipeline.language import JAPANESE_CUT, ja_scores, may_be_japanese, text_to_judge
 from pipeline.sources import Problem, Record
 from pipeline.text import dedup_view, normalise
 from schemas import DOCUMENTS, PAGE_FACTS
@@ -53,6 +53,11 @@ class _Page:
     page_text: str | None
     facts: dict[str, object]
 
+    @property
+    def judged(self) -> str:
+        """What tells whether the page is Japanese."""
+        return text_to_judge(self.title, self.text, self.page_text)
+
 
 def extract_documents(records: Sequence[Record]) -> Extraction:
     """Turn records into documents: decode, extract, normalise, judge, measure, sketch."""
@@ -60,7 +65,7 @@ def extract_documents(records: Sequence[Record]) -> Extraction:
     likely = [r for r in records if may_be_japanese(r.payload, r.charset, r.language)]
     left_out[NOT_JAPANESE_BYTES] += len(records) - len(likely)
     pages, problems = _open_all(likely)
-    scores = ja_scores([page.text for page in pages])
+    scores = ja_scores([page.judged for page in pages])
     kept = [number for number, score in enumerate(scores) if score >= JAPANESE_CUT]
     left_out[NOT_JAPANESE_TEXT] += len(pages) - len(kept)
     documents = _columns([pages[number] for number in kept], scores[kept])
@@ -80,7 +85,7 @@ def from_texts(texts: Iterable[str]) -> pa.RecordBatch:
         _open(Record("text", number, "", None, text.encode(), is_html=False, charset="utf-8"))
         for number, text in enumerate(texts)
     ]
-    return _columns(pages, ja_scores([page.text for page in pages]))
+    return _columns(pages, ja_scores([page.judged for page in pages]))
 
 
 def _open_all(records: Iterable[Record]) -> tuple[list[_Page], list[Problem]]:

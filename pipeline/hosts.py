@@ -36,5 +36,5 @@ def registered_domain(host: str) -> str:
 
 def split(host: str) -> str:
     """`train` or `validation`, by a hash of the registered domain: no site is on both sides."""
-    bucket = xxhash.xxh3_64_intdigest(registered_domain(host)) % 100
+    bucket = xxhash.xxh3_64_intdigest(registered_domain(host).encode("utf-8", "replace")) % 100
     return "validation" if bucket < VALIDATION_PERCENT else "train"

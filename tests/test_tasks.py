@@ -68,14 +68,14 @@ def test_leaving_without_commit_leaves_nothing(folder: str) -> None:
 def test_an_attempt_that_dies_between_data_and_sidecar_is_not_read(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Died(Exception):
+    class DiedError(Exception):
         pass
 
     def die(*_: object) -> None:
-        raise Died
+        raise DiedError
 
     monkeypatch.setattr(storage, "put", die)
-    with pytest.raises(Died):
+    with pytest.raises(DiedError):
         attempt_at(folder, table=rows(count=9))
     monkeypatch.undo()
     assert len(storage.names(folder)) == 1, "its data is there, under its final name"

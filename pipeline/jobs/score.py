@@ -9,7 +9,7 @@ from classifiers.bundle import Bundle, Morphology, load
 from pipeline import storage
 from pipeline.execution import Execution, run_step
 from pipeline.run import Run
-from pipeline.tasks import Attempt, Commit, part_path
+from pipeline.tasks import Attempt, part_path
 from schemas import DOCUMENTS, PAGE_FACTS, SCORES
 
 BATCH_ROWS = 256
@@ -17,9 +17,7 @@ BATCH_ROWS = 256
 _READ = ["id", "title", "text", "page_text", *(fact.name for fact in PAGE_FACTS)]
 
 
-def score(
-    run: Run, bundle: str | None, morphology: Morphology, execution: Execution
-) -> tuple[str, dict[str, Commit]]:
+def score(run: Run, bundle: str | None, morphology: Morphology, execution: Execution) -> str:
     """Score a run's documents with a bundle; what is scored already is not scored again.
 
     Args:
@@ -29,7 +27,7 @@ def score(
         execution: where the work is done.
 
     Returns:
-        The bundle's name, which is the folder's below `RUN/scores`, and the commits by task id.
+        The bundle's name, which is the folder's below `RUN/scores`.
 
     Raises:
         BundleError: if the bundle is missing, incomplete or altered.
@@ -48,7 +46,8 @@ def score(
     tasks = [
         PartTask(task, part_path(run.documents, part, "documents")) for task, part in parts.items()
     ]
-    return loaded.name, run_step("score", work, tasks, folder, work.settings, execution)
+    run_step("score", work, tasks, folder, work.settings, execution)
+    return loaded.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,312 @@
+"""The command line: what each command is called, takes and prints. No logic."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from classifiers.bundle import Morphology, load
+from pipeline import console, graph, recipe
+from pipeline.errors import OptionError, SeimaiError
+from pipeline.execution import Execution
+from pipeline.explain import explain, explain_text
+from pipeline.jobs.extract import Reading, extract
+from pipeline.jobs.group import group
+from pipeline.jobs.score import score
+from pipeline.jobs.select import select
+from pipeline.run import Run, sole_writer
+from pipeline.verify import verify
+
+_EPILOG = (
+    "Beam's own options follow `--`, as in `seimai run crawl/ --out RUN -- --runner=FlinkRunner`. "
+    "Without them the work is done by local processes, one a core."
+)
+
+
+@click.group(epilog=_EPILOG, context_settings={"max_content_width": 100})
+@click.version_option(package_name="seimai", prog_name="seimai")
+def cli() -> None:
+    """Polish the Japanese web into training data for language models."""
+
+
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _together(*options: _Decorator) -> _Decorator:
+    """Several options as one decorator, in the order in which the help shows them."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _mapping(_context: click.Context, _option: click.Parameter, value: str) -> dict[str, str]:
+    """`text=body,url=link` as a dictionary."""
+    pairs = [pair.partition("=") for pair in value.split(",") if pair]
+    for name, sign, column in pairs:
+        if not (name and sign and column):
+            raise OptionError(f"--columns: {value!r} found, NAME=COLUMN,NAME=COLUMN… expected.")
+    return {name: column for name, _, column in pairs}
+
+
+_run_folder = click.argument("run", metavar="RUN")
+_execution = _together(
+    click.option("--workers", type=click.IntRange(1), help="Local processes; one a core if unset."),
+    click.option("--quiet", is_flag=True, help="Draw no progress line."),
+)
+_reading = _together(
+    click.argument("inputs", nargs=-1, required=True, metavar="INPUT..."),
+    click.option("--out", "run", required=True, metavar="RUN", help="The run's folder."),
+    click.option(
+        "--columns",
+        metavar="text=body,url=link",
+        default="",
+        callback=_mapping,
+        help="Which columns of Parquet and JSONL hold the text, html, url, crawl_time, title.",
+    ),
+    click.option("--limit", type=click.IntRange(1), help="Read at most so many records: a trial."),
+    click.option(
+        "--task-size",
+        type=click.IntRange(1),
+        metavar="BYTES",
+        help="Bytes of input a task covers; chosen by the size of the inputs if unset.",
+    ),
+)
+_bundle = click.option(
+    "--bundle", metavar="FOLDER", help="A classifier bundle; the shipped one if unset."
+)
+_scoring = _together(
+    _bundle,
+    click.option(
+        "--morphology",
+        type=click.Choice(["auto", "all", "none"]),
+        default="auto",
+        show_default=True,
+        help="Which documents are analysed morphologically: those the classifiers are unsure of, "
+        "all, or none.",
+    ),
+)
+_choosing = _together(
+    click.option(
+        "--recipe",
+        "recipe_name",
+        default="default",
+        show_default=True,
+        metavar="NAME|FILE",
+        help=f"A recipe file, or one of {', '.join(recipe.shipped())}.",
+    ),
+    click.option("--name", help="The selection's name; the recipe's if unset."),
+)
+
+
+@cli.command("run")
+@_reading
+@_scoring
+@_choosing
+@_execution
+@click.pass_obj
+def run_command(
+    beam_args: Sequence[str],
+    inputs: Sequence[str],
+    run: str,
+    columns: dict[str, str],
+    limit: int | None,
+    task_size: int | None,
+    bundle: str | None,
+    morphology: Morphology,
+    recipe_name: str,
+    name: str | None,
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """Take a crawl to training shards: extract, score, group, select.
+
+    A run that was stopped goes on where it was when the same command is given again.
+
+    \b
+    Examples:
+      seimai run crawl/*.warc.gz --out RUN
+      seimai run pages.parquet --columns text=body,url=link --out RUN --recipe strict
+    """
+    chosen = recipe.load(recipe_name)
+    loaded = load(bundle)
+    with _writing(run, beam_args, workers, quiet) as execution:
+        account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
+        score(Run(run), bundle, morphology, execution)
+        grouped = group(Run(run), execution)
+        manifest = select(Run(run), chosen, name or chosen.name, execution, loaded.name)
+    console.show_account(account)
+    console.show_groups(grouped)
+    console.show_selection(Run(run).selected(name or chosen.name), manifest)
+
+
+@cli.command("extract")
+@_reading
+@_execution
+@click.pass_obj
+def extract_command(
+    beam_args: Sequence[str],
+    inputs: Sequence[str],
+    run: str,
+    columns: dict[str, str],
+    limit: int | None,
+    task_size: int | None,
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """Read a crawl into documents: text, metrics, flags, page facts, signatures.
+
+    INPUT is a WARC, WET, Parquet or JSONL file, a folder, a glob, a URL of an object store, or
+    @LIST, a file that names one input a line.
+
+    \b
+    Example:
+      seimai extract crawl/ --out RUN --limit 1000
+    """
+    with _writing(run, beam_args, workers, quiet) as execution:
+        account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
+    console.show_account(account)
+
+
+@cli.command("score")
+@_run_folder
+@_scoring
+@_execution
+@click.pass_obj
+def score_command(
+    beam_args: Sequence[str],
+    run: str,
+    bundle: str | None,
+    morphology: Morphology,
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """Score a run's documents for noise, affiliate and adult pages; no source page is read.
+
+    \b
+    Example:
+      seimai score RUN --bundle my-bundle/
+    """
+    with _writing(run, beam_args, workers, quiet) as execution:
+        name = score(Run(run), bundle, morphology, execution)
+    click.echo(f"scores: {Run(run).scores(name)}")
+
+
+@cli.command("group")
+@_run_folder
+@_execution
+@click.pass_obj
+def group_command(
+    beam_args: Sequence[str], run: str, workers: int | None, quiet: bool
+) -> None:
+    """Find which documents are copies of one another, exactly or nearly.
+
+    \b
+    Example:
+      seimai group RUN
+    """
+    with _writing(run, beam_args, workers, quiet) as execution:
+        console.show_groups(group(Run(run), execution))
+
+
+@cli.command("select")
+@_run_folder
+@_choosing
+@_bundle
+@_execution
+@click.pass_obj
+def select_command(
+    beam_args: Sequence[str],
+    run: str,
+    recipe_name: str,
+    name: str | None,
+    bundle: str | None,
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """Choose training documents by a recipe, and write them as shards; no page is read again.
+
+    \b
+    Examples:
+      seimai select RUN --recipe strict
+      seimai select RUN --recipe my.yaml --name trial-7
+    """
+    chosen = recipe.load(recipe_name)
+    with _writing(run, beam_args, workers, quiet) as execution:
+        made = select(Run(run), chosen, name or chosen.name, execution, load(bundle).name)
+    console.show_selection(Run(run).selected(name or chosen.name), made)
+
+
+@cli.command("verify")
+@click.argument("folder", metavar="RUN|SELECTION")
+def verify_command(folder: str) -> None:
+    """Check every byte, row and total of a run or a selection against what was committed.
+
+    Exits 1 if anything is off.
+    """
+    found = verify(folder)
+    click.echo(found.table())
+    if not found.sound:
+        sys.exit(1)
+
+
+@cli.command("explain")
+@click.argument("run", metavar="RUN", required=False)
+@click.argument("document", metavar="ID", required=False)
+@click.option("--url", help="The document's URL, instead of its id.")
+@click.option("--selection", default="default", show_default=True, help="Whose decision.")
+def explain_command(
+    run: str | None, document: str | None, url: str | None, selection: str
+) -> None:
+    """Tell a document's whole story: every reason, value and threshold, and its survivor."""
+    click.echo(explain(run, document, url, selection))
+
+
+def main() -> NoReturn:
+    """The program: Beam's options are cut off at `--`; an error is one message for a person."""
+    own, beam_args = _split(sys.argv[1:])
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        graph.check_options(beam_args)
+        cli.main(own, prog_name="seimai", obj=beam_args, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except SeimaiError as error:
+        click.echo(f"seimai: {error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("seimai: stopped; what was done is kept. The same command goes on.", err=True)
+        sys.exit(130)
+    sys.exit(0)
+
+
+@contextmanager
+def _writing(
+    run: str, beam_args: Sequence[str], workers: int | None, quiet: bool
+) -> Iterator[Execution]:
+    """The right to write to a run, and the means."""
+    with sole_writer(run), Execution(workers, beam_args, progress=not quiet) as execution:
+        yield execution
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return list(arguments), []
+    place = arguments.index("--")
+    return list(arguments[:place]), list(arguments[place + 1 :])
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
