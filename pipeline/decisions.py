@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline import rules, takedown
+from pipeline import takedown
 from pipeline.recipe import CLASSIFIERS, Cut, Recipe
+from pipeline.rules import RULES, Rule
 from schemas import DECISIONS
 
 TAKEDOWN_HOST = "takedown.host"
@@ -142,9 +143,11 @@ class Judge:
         for name, kept in self.recipe.ranges.items():
             values = numbers(columns[name])
             if kept.minimum is not None:
-                yield _broken(f"{name}.min", values, values < kept.minimum, kept.minimum)
+                low = _as_stored(kept.minimum, columns[name].type)
+                yield _broken(f"{name}.min", values, values < low, kept.minimum)
             if kept.maximum is not None:
-                yield _broken(f"{name}.max", values, values > kept.maximum, kept.maximum)
+                high = _as_stored(kept.maximum, columns[name].type)
+                yield _broken(f"{name}.max", values, values > high, kept.maximum)
 
     def _scores(
         self, columns: Mapping[str, pa.Array], shares: Mapping[str, float]
@@ -153,7 +156,9 @@ class Judge:
             values = numbers(columns[name])
             if cut.keep_below is not None:
                 rule, threshold = f"{name}.keep_below", cut.keep_below
-                hits = _broken(rule, values, values >= threshold, threshold)
+                hits = _broken(
+                    rule, values, values >= _as_stored(threshold, pa.float32()), threshold
+                )
             else:
                 rule, threshold = f"{name}.drop_worst", shares[name]
                 hits = _broken(rule, values, values > threshold, threshold)
@@ -161,9 +166,9 @@ class Judge:
                 yield hits
 
     @cached_property
-    def _flag_rules(self) -> list[rules.Rule]:
+    def _flag_rules(self) -> list[Rule]:
         wanted = set(self.recipe.flags)
-        return [rule for rule in rules.RULES if rule.name in wanted]
+        return [rule for rule in RULES if rule.name in wanted]
 
     @cached_property
     def _hosts(self) -> takedown.Entries:
@@ -266,6 +271,11 @@ def numbers(column: pa.Array) -> Numbers:
     if pa.types.is_list(column.type):
         return _totals(column)
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _as_stored(threshold: float, kind: pa.DataType) -> float:
+    """A threshold as the column would store it, so that a value equal to it compares so."""
+    return float(np.float32(threshold)) if pa.types.is_float32(kind) else threshold
 
 
 def _totals(column: pa.ListArray) -> Numbers:

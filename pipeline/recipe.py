@@ -20,10 +20,11 @@ from typing import TypeVar, cast, get_args
 
 import pyarrow as pa
 
-from pipeline import recipe_file, rules, storage
+from pipeline import recipe_file, storage
 from pipeline.dedup.survivors import Keep, KeepPolicy
 from pipeline.errors import RecipeError
 from pipeline.recipe_file import Value
+from pipeline.rules import RULES
 from schemas import DOCUMENTS, GROUPS, SCORES
 
 ORDER = (
@@ -347,7 +348,7 @@ def _moment(value: Value) -> int:
 
 def _flags(value: Value) -> tuple[str, ...]:
     """The rules that drop, in the rules table's order."""
-    known = [rule.name for rule in rules.RULES]
+    known = [rule.name for rule in RULES]
     verdicts = {
         name: _choice(entry, ("drop", "keep"))
         for name, entry in _entries(value, known, "rule").items()
