@@ -25,7 +25,7 @@ from pipeline.execution import Execution, run_step
 from pipeline.tasks import Commit, commits, part_path
 
 PACK_DOCUMENTS = 250_000
-"""Documents of a pack, and contents of a partition: band rows of 250 MB, in a worker of 1 GiB."""
+"""Documents of a pack, and contents of a partition: band rows of 420 MB, in a worker of 2 GiB."""
 
 MOST_PACKS = 1_000
 """Beyond this many packs they grow instead: a shuffle has packs times partitions slices."""
