@@ -2,7 +2,7 @@
 
 What occurs once is not part of anything longer that occurs twice. So each length looks only at
 what was repeated at the length before, and the work falls off quickly: in running text about a
-tenth of the 5-grams come again. N-grams are named by rank, not by hash, so none are confused.
+third of the 5-grams come again.
 """
 
 import numpy as np
@@ -16,8 +16,10 @@ TOP = range(2, 5)
 DUPLICATE = range(5, 11)
 """Lengths whose repeated n-grams are measured (Gopher's, counted in characters by Swallow)."""
 
-_CODE_BITS = 21
+_CODE_BITS = np.uint64(21)
 _BEYOND_UNICODE = 0x110000
+_HASH = np.uint64(0x9E3779B97F4A7C15)
+_BUCKETS_A_NAME = 3
 
 
 def ngram_metrics(text: Characters) -> Columns:
@@ -28,43 +30,46 @@ def ngram_metrics(text: Characters) -> Columns:
     """
     columns: Columns = {}
     codes = _told_apart(text)
+    documents = text.document.astype(np.uint64)
     where = np.arange(max(len(codes) - 1, 0))
-    names = (text.document[:-1] << _CODE_BITS | codes[:-1]) << _CODE_BITS | codes[1:]
+    names = (documents[:-1] << _CODE_BITS | codes[:-1]) << _CODE_BITS | codes[1:]
     for n in range(TOP.start, DUPLICATE.stop):
         total = np.maximum(text.lengths - n + 1, 0)
-        where, names, occurrences = _repeated(where, names)
+        alike = _first_names(names)
+        occurrences = np.bincount(alike, minlength=len(alike))[alike]
+        again = np.flatnonzero(occurrences > 1)
+        where = where[again]
         if n in TOP:
-            most = np.maximum(text.maximum(where, occurrences), total > 0)
-            columns[f"top_{n}gram_share"] = share(most, total)
+            most = text.maximum(where, occurrences[again])
+            columns[f"top_{n}gram_share"] = share(np.maximum(most, total > 0), total)
         if n in DUPLICATE:
             columns[f"duplicate_{n}gram_share"] = share(text.per_document(where), total)
-        names = names << _CODE_BITS | codes[where + n]
+        names = alike[again].astype(np.uint64) << _CODE_BITS | codes[where + n]
     return columns
 
 
-def _told_apart(text: Characters) -> NDArray[np.int64]:
+def _told_apart(text: Characters) -> NDArray[np.uint64]:
     """The code points, with each text's last newline unlike any other: nothing repeats across."""
-    codes = text.codes.astype(np.int64)
+    codes = text.codes.astype(np.uint64)
     codes[text.starts + text.lengths] = _BEYOND_UNICODE + np.arange(len(text.texts))
     return codes
 
 
-def _repeated(
-    where: NDArray[np.int64], names: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Of named n-grams those that occur twice or more.
+def _first_names(names: NDArray[np.uint64]) -> NDArray[np.int32]:
+    """For each name the position of one that equals it, the same for all that are equal.
 
-    Args:
-        where: position of each n-gram.
-        names: equal for equal n-grams of one text, and only for those.
-
-    Returns:
-        Of each that is left: its position, its name as a rank, how often it occurs.
+    A hash table filled at one stroke: every name writes its position into its bucket, one of them
+    stays, and all that equal it are done. The others of that bucket try again among themselves.
+    Sorting the names instead takes two and a half times as long.
     """
-    order = np.argsort(names)
-    names = names[order]
-    fresh = np.concatenate(([True], names[1:] != names[:-1])) if len(names) else names > 0
-    rank = np.cumsum(fresh) - 1
-    occurrences = np.bincount(rank)[rank] if len(rank) else rank
-    again = occurrences > 1
-    return where[order][again], rank[again], occurrences[again]
+    bits = (_BUCKETS_A_NAME * len(names) + 1).bit_length()
+    bucket = (names * _HASH >> np.uint64(64 - bits)).astype(np.int64)
+    table = np.empty(1 << bits, np.int32)
+    table[bucket] = np.arange(len(names), dtype=np.int32)
+    found = table[bucket]
+    left = np.flatnonzero(names[found] != names)
+    while len(left):
+        table[bucket[left]] = left
+        found[left] = table[bucket[left]]
+        left = left[names[found[left]] != names[left]]
+    return found

@@ -47,29 +47,31 @@ class Lexicon:
 
     Attributes:
         lists: the list that each term is of.
-        by_start: the terms by their first two characters, longest first.
-        starts: whether some term's first two characters fall into a bucket.
+        by_start: the terms by their first three characters, longest first; terms of two
+            characters by themselves.
+        starts: for 2 and 3 characters, whether some key of `by_start` falls into a bucket. It
+            tells at once where in a text no term begins, which is nearly everywhere.
     """
 
     lists: dict[str, str]
     by_start: dict[str, list[str]]
-    starts: NDArray[np.bool_]
+    starts: dict[int, NDArray[np.bool_]]
 
     @classmethod
     def of(cls, lists: dict[str, str]) -> "Lexicon":
         """Builds the index; the terms are folded already and have at least two characters."""
         by_start: dict[str, list[str]] = {}
         for term in sorted(lists, key=len, reverse=True):
-            by_start.setdefault(term[:2], []).append(term)
-        pairs = np.frombuffer("".join(by_start).encode("utf-32-le"), np.uint32).reshape(-1, 2)
-        starts = np.zeros(_BUCKETS, np.bool_)
-        starts[_bucket(pairs[:, 0], pairs[:, 1])] = True
+            by_start.setdefault(term[:3], []).append(term)
+        starts = {n: np.zeros(_BUCKETS, np.bool_) for n in (2, 3)}
+        for start in by_start:
+            starts[len(start)][_buckets(_code_points(start), len(start))] = True
         return cls(lists, by_start, starts)
 
     def occurrences(self, text: Characters) -> list[tuple[int, str, str]]:
         """Every term found, from left to right without overlap: text, term, list."""
         codes = folding()[text.codes]
-        candidates = np.flatnonzero(self.starts[_bucket(codes[:-1], codes[1:])])
+        candidates = self._candidates(codes)
         if not len(candidates):
             return []
         folded = codes.tobytes().decode("utf-32-le", "surrogatepass")
@@ -82,15 +84,31 @@ class Lexicon:
                 found.append((int(text.document[position]), term, self.lists[term]))
         return found
 
+    def _candidates(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        begins = self.starts[2][_buckets(codes, 2)]
+        begins[:-1] |= self.starts[3][_buckets(codes, 3)]
+        return np.flatnonzero(begins)
+
     def _at(self, folded: str, position: int) -> str | None:
-        for term in self.by_start.get(folded[position : position + 2], ()):
-            if folded.startswith(term, position) and _stands_alone(folded, position, term):
-                return term
+        """The longest term at the position."""
+        for n in (3, 2):
+            for term in self.by_start.get(folded[position : position + n], ()):
+                if folded.startswith(term, position) and _stands_alone(folded, position, term):
+                    return term
         return None
 
 
-def _bucket(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    return ((first * np.uint32(31) + second) * _FACTOR) >> np.uint32(14)
+def _code_points(term: str) -> NDArray[np.uint32]:
+    return np.frombuffer(term.encode("utf-32-le"), np.uint32)
+
+
+def _buckets(codes: NDArray[np.uint32], n: int) -> NDArray[np.uint32]:
+    """A bucket for each n characters in a row."""
+    mixed = codes[: len(codes) - n + 1].copy()
+    for offset in range(1, n):
+        mixed *= _FACTOR
+        mixed ^= codes[offset : len(codes) - n + 1 + offset]
+    return mixed * _FACTOR >> np.uint32(14)
 
 
 def _stands_alone(folded: str, position: int, term: str) -> bool:
@@ -128,8 +146,7 @@ def folding() -> NDArray[np.uint32]:
 
 def fold(term: str) -> str:
     """Folds a term as texts are folded."""
-    codes = folding()[np.frombuffer(term.encode("utf-32-le"), np.uint32)]
-    return codes.tobytes().decode("utf-32-le")
+    return folding()[_code_points(term)].tobytes().decode("utf-32-le")
 
 
 @cache
