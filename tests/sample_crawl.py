@@ -12,7 +12,7 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -153,7 +153,31 @@ def _read_source(path: Path) -> _Source:
 def _sources() -> tuple[_Source, ...]:
     """Every page of the crawl in source form: as written, one a place, and the edited copies."""
     written = [_read_source(path) for path in sorted(SAMPLE.glob("pages/*/*.html"))]
-    return tuple(page for source in written for page in _with_derived(source))
+    filled = [_gathered(source, written) for source in written]
+    return tuple(page for source in filled for page in _with_derived(source))
+
+
+def _gathered(source: _Source, written: Sequence[_Source]) -> _Source:
+    """A page that shows others of its host: their beginnings, or the whole of them."""
+    manner = source.front.get("gathers")
+    if manner is None:
+        return source
+    others = [
+        other for other in written if other.host == source.host and "gathers" not in other.front
+    ]
+    show = _excerpt if manner == "excerpts" else _entry
+    return replace(source, body="\n".join([source.body, *map(show, others)]))
+
+
+def _excerpt(source: _Source) -> str:
+    path, title = source.front["path"], source.front["title"]
+    opening = " ".join(_plain(source.body).split())[:56]
+    more = f'<a href="{path}">続きを読む</a>'
+    return f'<div class="item"><h2><a href="{path}">{title}</a></h2><p>{opening}… {more}</p></div>'
+
+
+def _entry(source: _Source) -> str:
+    return f"<h2>{source.front['title']}</h2>\n{source.body}"
 
 
 def _with_derived(source: _Source) -> Iterator[_Source]:
@@ -172,13 +196,15 @@ def _at_place(source: _Source, place: Mapping[str, str]) -> _Source:
 
 
 def _edited(source: _Source, copy: Mapping[str, Any]) -> _Source:
-    """A copy on another site: words replaced, last paragraphs cut, a line put before or after."""
+    """A copy elsewhere: words replaced, last lines cut, a line put before or after, mangled."""
     body = source.body
     for old, new in copy.get("replace", {}).items():
         body = body.replace(old, new)
     if cut := copy.get("cut"):
         body = "\n".join(body.split("\n")[:-cut])
     body = "\n".join([*copy.get("before", []), body, *copy.get("after", [])])
+    if copy.get("mangled"):
+        body = body.encode("utf-8").decode("cp932", "replace")
     inherited = {key: value for key, value in source.front.items() if key not in _OWN_TO_ORIGINAL}
     fate = {"duplicate_of": source.url, **copy.get("fate", {"kept": "either"})}
     return _Source(copy.get("host", source.host), {**inherited, **copy, "fate": fate}, body)
