@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,11 +133,12 @@ def _sound_utf8(payload: bytes, declared: list[str]) -> str | None:
         return None  # the escapes of ISO-2022-JP, and UTF-16, are sound UTF-8 too
     if used < len(payload) and text.isascii():
         return None  # one high byte at the end of ASCII is no cut character of UTF-8
-    if declared and declared[0] != "utf-8" and not text.isascii() and not _LONG.search(text):
-        return None  # two-byte sequences alone may be a short text in EUC
+    if declared and declared[0] in _TWO_BYTE and not text.isascii() and not _LONG.search(text):
+        return None  # a short text in EUC may happen to be sound two-byte sequences
     return text
 
 
+_TWO_BYTE = ("euc-jp", "euc-kr", "gb18030", "big5")
 _LONG = re.compile("[\u0800-\U0010ffff]")
 """Characters that take three bytes or four in UTF-8."""
 
@@ -172,9 +173,12 @@ def _heaviest(payload: bytes, declared: list[str]) -> str:
 
 
 def _telling_part(payload: bytes) -> bytes:
-    """The first bytes that are not plain ASCII; the beginning for encodings of seven bits."""
-    if b"\x1b" in payload or b"\0" in payload:
-        return payload[:SAMPLE]
+    """The bytes from the first that is more than plain ASCII."""
+    if b"\0" in payload[:_HEAD]:
+        return payload[:SAMPLE]  # UTF-16, in pairs from the start
+    escape = payload.find(b"\x1b")
+    if escape >= 0:
+        return payload[escape : escape + SAMPLE]
     try:
         payload.decode("ascii")
     except UnicodeDecodeError as error:
@@ -218,7 +222,7 @@ _BLOCKS = (
     (0x0000, 0x0008, -1.0),  # control characters
     (0x000E, 0x001F, -1.0),
     (0x007F, 0x009F, -3.0),
-    (0x00A0, 0x00BF, -0.1),  # signs of Latin-1
+    (0x00A1, 0x00BF, -0.1),  # signs of Latin-1
     (0x00C0, 0x05FF, 0.1),  # Latin, Greek, Cyrillic, Hebrew
     (0x0600, 0x0FFF, 0.2),  # Arabic to Tibetan
     (0x2500, 0x25FF, -0.2),  # box drawing
@@ -227,7 +231,7 @@ _BLOCKS = (
     (0x3041, 0x30FE, 1.0),  # kana
     (0x3400, 0x9FFF, -0.4),  # kanji that are not everyday ones
     (0x3131, 0x318E, -0.4),  # hangul in single letters
-    (0xAC00, 0xD7A3, 0.4),  # hangul that is not everyday
+    (0xAC00, 0xD7A3, -0.4),  # hangul that KS X 1001 lacks
     (0xD800, 0xDFFF, -3.0),  # surrogates
     (0xE000, 0xF8FF, -3.0),  # private use
     (0xFF01, 0xFF5E, 0.5),  # full-width ASCII
@@ -235,7 +239,6 @@ _BLOCKS = (
     (0xFFFD, 0xFFFD, -3.0),
     (0xFFFE, 0xFFFF, -1.0),  # also stands for the other planes
 )
-_EVERYDAY = 0.6
 _EVERYDAY_HANGUL = (
     "이다는에의가을를고하지한은도로시기사자어서나인정대리제부해보아일수그전주상만있여스라과면원들게성장구"
     "트경요조유공소비적거동국내오안무신회우연미위모개마생발세반니드까문바행합선관방식용저당금때단계크치"
@@ -249,13 +252,19 @@ def _weights() -> NDArray[np.float32]:
     weights = np.zeros(0x10000, dtype=np.float32)
     for first, last, weight in _BLOCKS:
         weights[first : last + 1] = weight
-    level_1 = (bytes((lead, trail)) for lead in range(0xB0, 0xD0) for trail in range(0xA1, 0xFF))
-    for pair in level_1:  # JIS X 0208's everyday kanji
-        for character in pair.decode("euc_jp", "ignore"):
-            weights[ord(character)] = _EVERYDAY
+    for character in _rows("euc_jp", 0xB0, 0xCF):  # level 1 of JIS X 0208: everyday kanji
+        weights[ord(character)] = 0.6
+    for character in _rows("euc_kr", 0xB0, 0xC8):
+        weights[ord(character)] = 0.25
     for character in _EVERYDAY_HANGUL:
-        weights[ord(character)] = 0.9
+        weights[ord(character)] = 0.85
     return weights
+
+
+def _rows(codec: str, first: int, last: int) -> str:
+    """The characters of some rows of a two-byte EUC set."""
+    leads, trails = range(first, last + 1), range(0xA1, 0xFF)
+    return bytes(byte for pair in product(leads, trails) for byte in pair).decode(codec, "ignore")
 
 
 @cache
@@ -344,12 +353,12 @@ def _read_iso_2022_jp(payload: bytes) -> str:
 def _read_run(run: bytes, character_set: bytes) -> str:
     """One run between escapes; half-width kana may stand unescaped (Microsoft's CP50220)."""
     if character_set in (b"(B", b"(J", b"(H"):
-        return _read_euc_jp(re.sub(rb"[\xa1-\xdf]", rb"\x8e\g<0>", run))
+        return _read_euc_jp(re.sub(rb"[\xa1-\xdf]", b"\x8e\\g<0>", run))
     run = run.translate(_HIGH_HALF)
     if character_set == b"(I":
-        return _read_euc_jp(re.sub(rb"[\xa1-\xdf]", rb"\x8e\g<0>", run))
+        return _read_euc_jp(re.sub(rb"[\xa1-\xdf]", b"\x8e\\g<0>", run))
     if character_set in (b"$(D", b"$(P"):  # the supplementary plane
-        run = re.sub(rb"[\xa1-\xfe]{2}", rb"\x8f\g<0>", run)
+        run = re.sub(rb"[\xa1-\xfe]{2}", b"\x8f\\g<0>", run)
     if character_set in (b"$(O", b"$(P", b"$(Q"):  # JIS X 0213
         return _read_as(run, "euc_jis_2004")
     return _read_euc_jp(run)
