@@ -20,8 +20,8 @@ from pipeline.dedup.buckets import BUCKET_CAP, DEFAULT, BandShape
 from pipeline.dedup.components import ROUNDS_CAP, not_converged
 from pipeline.dedup.exchange import Slice, slices
 from pipeline.dedup.stages import Pack, Part, Partition, T
-from pipeline.errors import RunError
 from pipeline.execution import Execution, run_step
+from pipeline.run import Run
 from pipeline.tasks import Commit, commits, part_path
 
 PACK_DOCUMENTS = 250_000
@@ -68,7 +68,7 @@ def group(
     """Writes `RUN/groups`: for each document its exact copies and its near-duplicate candidates.
 
     Args:
-        run: the run's folder; its `documents` are all committed.
+        run: the folder of a run that is extracted.
         execution: where the work is done.
         shape: how signatures are cut into bands, and the threshold that this is for.
         links_for_one_worker: links up to which one worker finds the components; the result does
@@ -78,17 +78,17 @@ def group(
         What was found; also where everything had been grouped before and nothing was done.
 
     Raises:
-        RunError: if the run has no documents.
+        RunError: if extract has not finished.
         ConvergenceError: if the components do not settle.
     """
-    parts = _parts(run)
-    packs = _packs(parts)
-    folder = storage.join(run, "groups")
-    settings = _settings(run, shape, len(packs))
-    done = commits(folder)
-    if any(part.id not in done or done[part.id].settings != settings for part in parts):
-        chain = _Chain(storage.join(folder, "steps"), settings, len(packs), execution)
-        done = _group(chain, packs, shape, links_for_one_worker, folder)
+    whole = Run(run)
+    documents = whole.extracted()
+    packs = _packs(_parts(whole.documents, documents))
+    settings = _settings(documents, shape, len(packs))
+    done = commits(whole.groups)
+    if any(task not in done or done[task].settings != settings for task in documents):
+        chain = _Chain(storage.join(whole.groups, "steps"), settings, len(packs), execution)
+        done = _group(chain, packs, shape, links_for_one_worker, whole.groups)
         chain.clear()
     return _summary(done.values())
 
@@ -207,18 +207,11 @@ class _Chain:
                     Path(storage.local(folder)).rmdir()
 
 
-def _parts(run: str) -> list[Part]:
-    folder = storage.join(run, "documents")
-    found = [
+def _parts(folder: str, documents: Mapping[str, Commit]) -> list[Part]:
+    return [
         Part(task, part_path(folder, commit, "documents"), commit.files["documents"].rows)
-        for task, commit in sorted(commits(folder).items())
+        for task, commit in documents.items()
     ]
-    if not found:
-        raise RunError(
-            f"{folder}: no committed documents found, at least one part expected. "
-            "Extract the run first: seimai extract."
-        )
-    return found
 
 
 def _packs(parts: Sequence[Part]) -> list[Pack]:
@@ -234,16 +227,12 @@ def _packs(parts: Sequence[Part]) -> list[Pack]:
     ]
 
 
-def _settings(run: str, shape: BandShape, packs: int) -> str:
+def _settings(documents: Mapping[str, Commit], shape: BandShape, packs: int) -> str:
     """The digest of everything that shapes the groups: the documents' commits above all."""
-    documents = {
-        task: commit.files["documents"].sha256
-        for task, commit in commits(storage.join(run, "documents")).items()
-    }
     return storage.digest(
         {
             "version": _VERSION,
-            "documents": documents,
+            "documents": {task: done.files["documents"].sha256 for task, done in documents.items()},
             "shape": asdict(shape),
             "bucket_cap": BUCKET_CAP,
             "packs": packs,
