@@ -9,14 +9,13 @@ from typing import Any, NoReturn
 
 import click
 
-from classifiers.bundle import Morphology, load
+from classifiers.bundle import load
 from pipeline import console, graph, recipe
 from pipeline.errors import OptionError, SeimaiError
 from pipeline.execution import Execution
-from pipeline.explain import explain, explain_text
 from pipeline.jobs.extract import Reading, extract
 from pipeline.jobs.group import group
-from pipeline.jobs.score import score
+from pipeline.jobs.score import Morphology, score
 from pipeline.jobs.select import select
 from pipeline.run import Run, sole_writer
 from pipeline.verify import verify
@@ -203,9 +202,7 @@ def score_command(
 @_run_folder
 @_execution
 @click.pass_obj
-def group_command(
-    beam_args: Sequence[str], run: str, workers: int | None, quiet: bool
-) -> None:
+def group_command(beam_args: Sequence[str], run: str, workers: int | None, quiet: bool) -> None:
     """Find which documents are copies of one another, exactly or nearly.
 
     \b
@@ -252,21 +249,9 @@ def verify_command(folder: str) -> None:
     Exits 1 if anything is off.
     """
     found = verify(folder)
-    click.echo(found.table())
-    if not found.sound:
+    click.echo(found)
+    if not found.ok:
         sys.exit(1)
-
-
-@cli.command("explain")
-@click.argument("run", metavar="RUN", required=False)
-@click.argument("document", metavar="ID", required=False)
-@click.option("--url", help="The document's URL, instead of its id.")
-@click.option("--selection", default="default", show_default=True, help="Whose decision.")
-def explain_command(
-    run: str | None, document: str | None, url: str | None, selection: str
-) -> None:
-    """Tell a document's whole story: every reason, value and threshold, and its survivor."""
-    click.echo(explain(run, document, url, selection))
 
 
 def main() -> NoReturn:

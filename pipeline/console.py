@@ -5,7 +5,10 @@ from unicodedata import east_asian_width
 
 import click
 
+from pipeline import storage
 from pipeline.accounts import Account
+from pipeline.jobs.group import Grouped
+from pipeline.manifest import Manifest
 
 
 def show_account(account: Account) -> None:
@@ -17,11 +20,36 @@ def show_account(account: Account) -> None:
     show_table("extract", rows)
 
 
+def show_groups(grouped: Grouped) -> None:
+    """How many of the documents are copies."""
+    rows = [
+        ("documents", grouped.documents),
+        ("  exact copies of another", grouped.exact_copies),
+        ("  in a cluster of near-duplicate candidates", grouped.clustered),
+        ("clusters", grouped.clusters),
+    ]
+    show_table("group", rows)
+
+
+def show_selection(folder: str, manifest: Manifest) -> None:
+    """What the recipe kept and left out, and why; and where the shards are."""
+    totals, recipe = manifest["totals"], manifest["recipe"]
+    rows = [("documents", "", totals["documents"])]
+    reasons = _by_size(totals["left_out_by_any_reason"])
+    rows += [("  left out", "for any of these, often several:", totals["left_out"])]
+    rows += [("    ", reason, count) for reason, count in reasons]
+    rows += [("  kept", f"in {len(manifest['shards'])} shards", totals["kept"])]
+    show_table(f"select: recipe {recipe['name']} ({recipe['digest']})", rows)
+    click.echo(f"\nshards:   {storage.join(folder, 'manifest.json')}")
+    click.echo(f"report:   {storage.join(folder, 'report.html')}")
+
+
 def show_table(title: str, rows: Iterable[Sequence[object]]) -> None:
     """A table under a title; numbers are set to the right, with thousands marked.
 
     A row's first cell may be indented. Full-width characters count as two columns.
     """
+    rows = list(rows)
     cells = [[_text(cell) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     click.echo(f"\n{title}")

@@ -10,8 +10,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline import hosts, rules
 from pipeline.decode import decode
@@ -52,6 +55,11 @@ class _Page:
     text: str
     page_text: str | None
     facts: dict[str, object]
+
+    @property
+    def link_share(self) -> float | None:
+        """The share of links in the page, or None without HTML."""
+        return cast("float | None", self.facts["link_share"])
 
     @property
     def judged(self) -> str:
@@ -110,13 +118,13 @@ def _open(record: Record) -> _Page:
     return _Page(record, page.title, normalise(page.text), normalise(page.page_text), facts)
 
 
-def _columns(pages: Sequence[_Page], scores: Sequence[float]) -> pa.RecordBatch:
+def _columns(pages: Sequence[_Page], scores: NDArray[np.float32]) -> pa.RecordBatch:
     """The documents of some pages, by `schemas.DOCUMENTS`."""
     records = [page.record for page in pages]
     texts = [page.text for page in pages]
     names = [hosts.host(record.url) for record in records]
     views = [dedup_view(text) for text in texts]
-    metrics = rules.measure(texts, [page.facts["link_share"] for page in pages])
+    metrics = rules.measure(texts, [page.link_share for page in pages])
     columns = {
         "id": [_document_id(record) for record in records],
         "url": [record.url for record in records],

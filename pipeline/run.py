@@ -1,7 +1,7 @@
 """A run's folder: what lies where, what made it, and who may write to it."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,13 +60,13 @@ class Run:
         record: dict[str, object] = orjson.loads(storage.read_bytes(path))
         return record
 
-    def begin(self, settings: dict[str, object], plan: dict[str, object]) -> None:
+    def begin(self, settings: dict[str, object], plan: Mapping[str, object]) -> None:
         """Write `run.json` before the first task; a run that is there must be the same one.
 
         Raises:
             RunError: if the folder holds a run of other inputs or settings.
         """
-        wanted = {"schema": SCHEMA, "settings": settings, "plan": plan}
+        wanted: dict[str, object] = {"schema": SCHEMA, "settings": settings, "plan": plan}
         if not storage.exists(storage.join(self.path, _RECORD)):
             self.write(wanted)
             return
@@ -78,11 +78,11 @@ class Run:
                 "Name another folder with --out, or remove this one to begin again."
             )
 
-    def add(self, facts: dict[str, object]) -> None:
+    def add(self, facts: Mapping[str, object]) -> None:
         """Add what became known later to `run.json`."""
         self.write({**self.record(), **facts})
 
-    def write(self, record: dict[str, object]) -> None:
+    def write(self, record: Mapping[str, object]) -> None:
         """Replace `run.json`."""
         storage.put_json(storage.join(self.path, _RECORD), record)
 
@@ -140,7 +140,7 @@ def _normal(value: object) -> bytes:
     return storage.canonical_json(value)
 
 
-def _what_differs(found: dict[str, object], wanted: dict[str, object]) -> str:
+def _what_differs(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
     """The names of the settings and parts of the plan that are not the same, for a person."""
     names = []
     for part in ("settings", "plan"):

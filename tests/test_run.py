@@ -147,9 +147,7 @@ def test_a_portable_runner_with_external_workers_gives_the_same_bytes(
     assert digests(run(crawl, tmp_path / "run", beam=beam)) == expected
 
 
-def test_a_second_command_into_the_same_run_is_refused(
-    crawl: list[Path], tmp_path: Path
-) -> None:
+def test_a_second_command_into_the_same_run_is_refused(crawl: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "run"
     with subprocess.Popen(
         command("extract", *crawl, "--out", out, "--task-size", TASK_BYTES, "--workers", 1),
@@ -162,9 +160,7 @@ def test_a_second_command_into_the_same_run_is_refused(
     assert "another seimai command is writing" in second.stderr
 
 
-def test_other_inputs_into_the_same_run_are_refused(
-    crawl: list[Path], undisturbed: Path
-) -> None:
+def test_other_inputs_into_the_same_run_are_refused(crawl: list[Path], undisturbed: Path) -> None:
     ended = seimai("extract", crawl[0], "--out", undisturbed, "--task-size", TASK_BYTES)
     assert ended.returncode == 2
     assert "other" in ended.stderr
@@ -216,7 +212,7 @@ def test_every_file_carries_the_name_and_version_of_its_schema(undisturbed: Path
 def test_a_wrong_option_stops_at_once_and_is_told(
     arguments: list[str], told: str, tmp_path: Path
 ) -> None:
-    ended = seimai(*arguments, cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    ended = seimai(*arguments, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
     assert ended.returncode == 2
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 
@@ -156,5 +157,5 @@ def _sha256(path: str) -> str:
 def _inputs(found: Sequence[Input], commits: Iterable[Commit]) -> list[dict[str, object]]:
     digests: dict[str, object] = {}
     for commit in commits:
-        digests.update(commit.notes["inputs"])
+        digests |= cast("dict[str, str]", commit.notes["inputs"])
     return [{**asdict(item), "sha256": digests.get(item.path)} for item in found]
