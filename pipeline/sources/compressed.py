@@ -68,7 +68,8 @@ class Frame(io.RawIOBase):
         except (zlib.error, zstandard.ZstdError) as error:
             self.damage = str(error)
             return b""
-        self.reached = self._file.tell() - len(decoder.left_over) - len(decoder.unused)
+        behind = decoder.unused if decoder.ended else decoder.left_over
+        self.reached = self._file.tell() - len(behind)
         if decoder.ended:
             self.end = self.reached
         self._given += len(data)

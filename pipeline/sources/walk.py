@@ -18,6 +18,7 @@ MAX_RECORD = MAX_PAYLOAD + (256 << 10)
 MAX_HEADER = 32 << 10
 """Bytes of a record's own headers, as in fastwarc."""
 
+INCOMPLETE = "record_incomplete"
 VERSION = b"WARC/"
 
 _CHUNK = 64 << 10
@@ -95,7 +96,7 @@ def _block(window: "_Window", head: bytes) -> tuple[Block, int | None]:
 
 def _fault_at_end(data: bytes, length: int) -> tuple[str, str] | None:
     if len(data) < length:
-        return "record_incomplete", f"ends after {len(data)} of {length} bytes"
+        return INCOMPLETE, f"ends after {len(data)} of {length} bytes"
     behind = data[length:]
     if behind.startswith(_END_OF_HEADER):
         return None

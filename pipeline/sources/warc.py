@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
-from fastwarc.warc import ArchiveIterator, WarcRecord
+from fastwarc.warc import ArchiveIterator
 
 from pipeline import storage
 from pipeline.sources.compressed import (
@@ -28,7 +28,7 @@ from pipeline.sources.compressed import (
 from pipeline.sources.fields import MAX_URL, TOO_LARGE, without_credentials
 from pipeline.sources.pages import IncompleteError, outcome, url_of, why_no_page
 from pipeline.sources.records import Problem, Record, Skipped, Span
-from pipeline.sources.walk import MAX_RECORD, VERSION, Block, walk
+from pipeline.sources.walk import INCOMPLETE, MAX_RECORD, VERSION, Block, walk
 
 Outcome = Record | Skipped | Problem
 
@@ -71,7 +71,8 @@ def read(span: Span) -> Iterator[Outcome]:
             return
         end = None if is_compressed(file) else span.end
         content = inflated(file)
-        content.seek(span.start)
+        if span.start > 0:
+            content.seek(span.start)
         for block in walk(content, span.start, end):
             yield _outcome(block, span.path, block.position)
 
@@ -89,7 +90,7 @@ class _Members:
         position = next_member(self._file, self._start)
         if self._start == 0 and position != 0:
             yield self._garbage(0, position)
-        while position is not None and position < self._end:
+        while position is not None and self._is_ours(position):
             last = yield from self._read_fast(position)
             position = yield from self._read_with_care(position, last)
 
@@ -128,7 +129,7 @@ class _Members:
         only so is it known where that member ends, and that nothing else is in it.
         """
         place: int | None = position if last is None else last
-        while place is not None and (place < self._end or place == last):
+        while place is not None and (place == last or self._is_ours(place)):
             member = Frame(self._file, place, _MAX_INFLATED)
             sound = yield from self._walk_member(member, 1 if place == last else 0)
             next_place = yield from self._place_behind(member)
@@ -136,6 +137,13 @@ class _Members:
                 return next_place
             place = next_place
         return None
+
+    def _is_ours(self, place: int) -> bool:
+        """Whether a member behind one of ours is ours: it begins in the span, or is no record.
+
+        The reader of the next span would not find one that is no record.
+        """
+        return place < self._end or not _begins_a_record(_bytes_at(self._file, place))
 
     def _walk_member(self, member: Frame, known: int) -> Generator[Outcome, None, bool]:
         """The records of a member but for the first `known`; returns whether it was one, sound."""
@@ -151,10 +159,11 @@ class _Members:
         if member.end is None:
             behind = member.reached if member.is_bomb else member.start + 1
             return next_member(self._file, behind)
-        self._file.seek(member.end)
-        head = self._file.read(len(GZIP_MAGIC))
-        if head == GZIP_MAGIC or not head:
-            return member.end if head else None
+        following = _bytes_at(self._file, member.end)
+        if following.startswith(GZIP_MAGIC):
+            return member.end
+        if not following:
+            return None
         found = next_member(self._file, member.end)
         yield self._garbage(member.end, found)
         return found
@@ -191,9 +200,8 @@ def _begins_a_record(compressed: bytes) -> bool:
 
 
 def _has_a_member_a_record(file: BinaryIO) -> bool:
-    """Whether the first gzip member is one record, or damaged, and the next begins a record."""
-    file.seek(0)
-    head = file.read(_MEMBER_HEAD)
+    """Whether the first gzip member is one record or damaged; a record that goes on is neither."""
+    head = _bytes_at(file, 0)
     if not head.startswith(GZIP_MAGIC):
         plain = head.startswith((VERSION, ZSTD_MAGIC))
         return not plain and next_member(file, 0) is not None
@@ -201,11 +209,16 @@ def _has_a_member_a_record(file: BinaryIO) -> bool:
     blocks = list(itertools.islice(_blocks(member), 2))
     if len(blocks) == 2:
         return False
-    if member.end is None:
+    goes_on = blocks and blocks[0].reason == INCOMPLETE and member.end is not None
+    if not goes_on:
         return True
-    file.seek(member.end)
-    following = file.read(_MEMBER_HEAD)
-    return not following.startswith(GZIP_MAGIC) or _begins_a_record(following)
+    following = _bytes_at(file, member.end or 0)
+    return _begins_a_record(following) or not following.startswith(GZIP_MAGIC)
+
+
+def _bytes_at(file: BinaryIO, position: int) -> bytes:
+    file.seek(position)
+    return file.read(_MEMBER_HEAD)
 
 
 def _blocks(member: Frame) -> Iterator[Block]:
@@ -224,14 +237,15 @@ def _blocks(member: Frame) -> Iterator[Block]:
 
 def _outcome(block: Block, path: str, position: int) -> Outcome:
     """What a block of the careful reader is: a page, no page, or damage with the URL it names."""
+    # Not by WarcRecord.from_bytes: fastwarc 2.0.1 allocates the length that a header declares, and
+    # aborts the process where that fails.
     try:
-        record = WarcRecord.from_bytes(block.data)
-        record.parse_http()
+        record = next(iter(ArchiveIterator(io.BytesIO(block.data))))
         if block.reason is None:
             return outcome(record, path, position)
         skipped = why_no_page(record) if block.reason == TOO_LARGE else None
         url = without_credentials(url_of(record))[:MAX_URL] or None
-    except (OSError, IncompleteError) as error:
+    except (OSError, IncompleteError, StopIteration) as error:
         skipped, url = None, None
         if block.reason is None:
             block = Block(position, b"", "record_unreadable", str(error))
