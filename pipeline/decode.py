@@ -143,8 +143,8 @@ _LONG = re.compile("[\u0800-\U0010ffff]")
 """Characters that take three bytes or four in UTF-8."""
 
 
-SAMPLE = 16_384
-"""Bytes that are weighed, from the first that is not ASCII."""
+SAMPLE, LONGEST = 16_384, 1 << 20
+"""Bytes that are weighed, and the part of a page from which they are taken."""
 
 DECLARED = 3.0
 """Weight of being declared: it decides where the bytes say little (a © or two)."""
@@ -173,17 +173,18 @@ def _heaviest(payload: bytes, declared: list[str]) -> str:
 
 
 def _telling_part(payload: bytes) -> bytes:
-    """The bytes from the first that is more than plain ASCII."""
+    """A sample of the bytes that are more than plain ASCII, long stretches of markup left out."""
     if b"\0" in payload[:_HEAD]:
         return payload[:SAMPLE]  # UTF-16, in pairs from the start
-    escape = payload.find(b"\x1b")
-    if escape >= 0:
-        return payload[escape : escape + SAMPLE]
-    try:
-        payload.decode("ascii")
-    except UnicodeDecodeError as error:
-        return payload[error.start : error.start + SAMPLE]
-    return payload[:SAMPLE]
+    if b"\x1b" in payload:
+        return b"".join(_ESCAPED.findall(payload))[:SAMPLE]
+    first = _HIGH.search(payload)
+    return _MARKUP.sub(b"", payload[first.start() :][:LONGEST])[:SAMPLE] if first else b""
+
+
+_HIGH = re.compile(rb"[\x80-\xff]")
+_ESCAPED = re.compile(rb"\x1b[^\x1b]{1,200}")
+_MARKUP = re.compile(rb"(?<=[\x00-\x7f]{2})[\x00-\x7f]{32,}")  # not the second byte of a pair
 
 
 def _suggested(sample: bytes) -> Iterator[str]:
