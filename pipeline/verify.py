@@ -27,6 +27,8 @@ from schemas import DECISIONS, DOCUMENTS, GROUPS, PROBLEMS, SCORES, SHARDS, Tabl
 
 _SELECTION_FILES = frozenset({manifest.NAME, "README.md", "report.html", "report.json"})
 _BLOCK = 1 << 20
+_REDO_STAGE = "Remove it and the sidecar of its task (.json), and run that stage again."
+_SELECT_AGAIN = "Remove it and select again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Verification:
     checks: list[Check] = field(default_factory=list)
 
     @property
-    def ok(self) -> bool:
+    def sound(self) -> bool:
         """Whether every promise holds."""
         return not self.problems
 
@@ -64,7 +66,7 @@ class Verification:
         """All that is wrong, a sentence each."""
         return [problem for check in self.checks for problem in check.problems]
 
-    def __str__(self) -> str:
+    def table(self) -> str:
         """A table of the checks, the problems below each, and the sum of it."""
         width = max((len(check.subject) for check in self.checks), default=0)
         lines = []
@@ -73,7 +75,7 @@ class Verification:
             lines.append(f"{check.subject:{width}}  {mark:5}  {check.promise}")
             lines.extend(f"{'':{width}}         {problem}" for problem in check.problems)
         wrong = len(self.problems)
-        verdict = "all of it holds" if self.ok else f"{wrong} thing{'s' * (wrong > 1)} wrong"
+        verdict = "all of it holds" if self.sound else f"{wrong} thing{'s' * (wrong > 1)} wrong"
         return "\n".join([*lines, f"{len(self.checks)} checks: {verdict}."])
 
 
@@ -200,20 +202,20 @@ def _alignment(run: Run, bundle: str) -> Iterable[str]:
 def _files(folder: str, done: Mapping[str, Commit], tables: Mapping[str, Table]) -> Iterable[str]:
     for commit in done.values():
         for role, file in commit.files.items():
-            yield from _file(folder, file, tables.get(role))
+            yield from _file(folder, file, tables.get(role), _REDO_STAGE)
 
 
-def _file(folder: str, file: CommittedFile, table: Table | None) -> Iterable[str]:
+def _file(folder: str, file: CommittedFile, table: Table | None, advice: str) -> Iterable[str]:
     """What is wrong with one Parquet file."""
     path = storage.join(folder, file.name)
     if not storage.exists(path):
-        yield f"{path}: missing. Remove the sidecar of its task and run that stage again."
+        yield f"{path}: missing. {advice}"
         return
     digest = sha256(path)
     if digest != file.sha256:
         yield (
             f"{path}: sha256 {digest[:16]}… found, {file.sha256[:16]}… committed: "
-            "its bytes have changed. Remove it with its sidecar and run that stage again."
+            f"its bytes have changed. {advice}"
         )
         return
     with storage.open_read(path) as opened:
@@ -263,7 +265,7 @@ def _same_books(said: Manifest, run: Run) -> Iterable[str]:
 def _shards(folder: str, said: Manifest) -> Iterable[str]:
     for shard in said["shards"]:
         file = CommittedFile(shard["name"], shard["rows"], shard["bytes"], shard["sha256"])
-        problems = list(_file(folder, file, SHARDS))
+        problems = list(_file(folder, file, SHARDS, _SELECT_AGAIN))
         yield from problems
         if not problems and shard["rows"]:
             ids = _column(storage.join(folder, file.name), "id")

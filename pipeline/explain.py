@@ -1,0 +1,332 @@
+"""Explain: one document's whole story in plain words, and what would make it end otherwise."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from classifiers.bundle import load
+from pipeline import decisions, manifest, storage
+from pipeline.decisions import Judge
+from pipeline.documents import from_texts
+from pipeline.errors import OptionError, RunError
+from pipeline.manifest import Manifest
+from pipeline.recipe import CLASSIFIERS, Recipe
+from pipeline.rules import RULES
+from pipeline.run import Run
+from pipeline.tasks import commits, part_path
+
+_RULES = {rule.name: rule for rule in RULES}
+_READ = ["id", "url", "host", "title", "crawl_time", "source", "n_chars", "ja_score", "flags"]
+_MOST_STORIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason against a document, as the decisions hold it."""
+
+    rule: str
+    value: float | None
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One document with all that the run says of it."""
+
+    document: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    group: Mapping[str, Any]
+    decision: Mapping[str, Any]
+
+
+def explain(run: str, document: str | None, url: str | None, selection: str) -> str:
+    """Tell the story of a document, or of every crawl of a URL.
+
+    Args:
+        run: the run's folder.
+        document: the document's id; or None, and
+        url: its URL, exactly as the crawl has it.
+        selection: the name of the selection whose decision is told.
+
+    Raises:
+        OptionError: if not exactly one of id and URL is given.
+        RunError: if there is no such selection, or no such document in the run.
+    """
+    if (document is None) == (url is None):
+        raise OptionError("explain: give either a document's ID or --url, and not both.")
+    folder = Run(run).selected(selection)
+    said = manifest.read(folder)
+    column, wanted = ("id", document) if document else ("url", url)
+    found = list(_find(Run(run), said, folder, column, str(wanted)))
+    if not found:
+        raise RunError(
+            f"{run}: no document with the {column} {wanted!r}. It may have been left out before "
+            "it became a document: `problems` lists damage, and run.json counts the rest."
+        )
+    return "\n\n".join(_story(Run(run), said, one) for one in found)
+
+
+def explain_text(text: str, recipe: Recipe) -> str:
+    """Say what a recipe would say of any text, judged by itself and without copies.
+
+    Args:
+        text: the text, as a page's main text would be.
+        recipe: what to judge by; its cuts by share are left out, since they need a whole run.
+    """
+    document = from_texts([text])
+    scores = load().score(document)
+    columns = {name: batch[name] for batch in (scores, document) for name in batch.schema.names}
+    shares = {name: float("inf") for name in recipe.scores}
+    hits = Judge(recipe).hits(columns, shares)
+    found = [Reason(**reason) for reason in decisions.reasons(hits, 1)[0].as_py()]
+    verdict = "It would be left out:" if found else "Nothing in the recipe speaks against it."
+    lines = [
+        f"{columns['n_chars'][0].as_py():,} characters, "
+        f"Japanese by {columns['ja_score'][0].as_py():.2f}; recipe {recipe.name}.",
+        verdict,
+        *(f"  - {in_words(reason)}" for reason in found),
+        *_scores({name: columns[name][0].as_py() for name in CLASSIFIERS}),
+        *_harmless_flags(columns["flags"][0].as_py(), found),
+    ]
+    return "\n".join(lines)
+
+
+def in_words(reason: Reason) -> str:
+    """A reason as a sentence, with its value and threshold.
+
+    >>> in_words(Reason("noise.keep_below", 0.97, 0.8))
+    'noise.keep_below: noise is 0.97; the recipe keeps documents below 0.8.'
+    """
+    because, _ = _wording(reason.rule)
+    return f"{reason.rule}: {because.format_map(_facts(reason))}"
+
+
+def remedy(reason: Reason) -> str:
+    """What would have to change so that this reason no longer holds.
+
+    >>> remedy(Reason("cap.host", 12.0, 10.0))
+    'raise `caps.host` to at least 12'
+    """
+    _, otherwise = _wording(reason.rule)
+    return otherwise.format_map(_facts(reason))
+
+
+_WORDING = (
+    (
+        "takedown.*",
+        "its {kind} is on a takedown list of the recipe.",
+        "take it off the lists under `takedown.{kind}s`",
+    ),
+    (
+        decisions.UNDATED,
+        "nothing says when it was fetched, and the recipe has a time window.",
+        "take out `crawl_time`",
+    ),
+    (
+        decisions.BEFORE,
+        "it was fetched on {day}; the recipe begins with {limit_day}.",
+        "let `crawl_time.from` be {day} or earlier",
+    ),
+    (
+        decisions.AFTER,
+        "it was fetched on {day}; the recipe ends before {limit_day}.",
+        "let `crawl_time.until` be later than {day}",
+    ),
+    (
+        "cap.*",
+        "it is number {value} of its {kind} by quality; the recipe keeps {limit}.",
+        "raise `caps.{kind}` to at least {value}",
+    ),
+    (
+        "*.min",
+        "{column} is {value}; the recipe keeps {limit} and more.",
+        "lower `ranges.{column}.min` to {value}",
+    ),
+    (
+        "*.max",
+        "{column} is {value}; the recipe keeps {limit} and less.",
+        "raise `ranges.{column}.max` to {value}",
+    ),
+    (
+        "*.keep_below",
+        "{column} is {value}; the recipe keeps documents below {limit}.",
+        "raise `scores.{column}.keep_below` over {value}",
+    ),
+    (
+        "*.drop_worst",
+        "{column} is {value}; the share that the recipe drops begins over {limit}.",
+        "lower `scores.{column}.drop_worst` until its edge reaches {value}",
+    ),
+    (
+        decisions.DUPLICATE,
+        "another document stands for it, with a similarity of {value}; {limit} is enough.",
+        "allow more `duplicates.copies`, or raise `duplicates.threshold` over {value}",
+    ),
+    (
+        decisions.SAMPLE,
+        "it drew {value}; the sample keeps what draws less than {limit}.",
+        "raise `sample` over {value}",
+    ),
+    (
+        "*",
+        "{metric} is {value}; {side} {limit} is expected.{why}",
+        "set `flags.{rule}` to `keep`",
+    ),
+)
+"""For each kind of reason, what it says and what would have to change; the first that fits."""
+
+
+def _wording(rule: str) -> tuple[str, str]:
+    return next((said, other) for kind, said, other in _WORDING if fnmatchcase(rule, kind))
+
+
+def _facts(reason: Reason) -> dict[str, str]:
+    """What the wordings can speak of."""
+    column, _, kind = reason.rule.rpartition(".")
+    rule = _RULES.get(reason.rule)
+    return {
+        "rule": reason.rule,
+        "column": column,
+        "kind": kind,
+        "value": _number(reason.value),
+        "limit": _number(reason.threshold),
+        "day": _day(reason.value),
+        "limit_day": _day(reason.threshold),
+        "metric": rule.metric if rule else "a metric of a rule that is no more",
+        "side": "at least" if rule and rule.fails_if == "below" else "at most",
+        "why": f" {rule.why}" if rule and rule.why else "",
+    }
+
+
+def _find(run: Run, said: Manifest, folder: str, column: str, wanted: str) -> Iterator[_Found]:
+    """Every document whose column has that value, part by part."""
+    extracted = run.extracted()
+    beside = [
+        (run.scores(said["origin"]["bundle"]), "scores"),
+        (run.groups, "groups"),
+        (storage.join(folder, "decisions"), "decisions"),
+    ]
+    committed = [(place, role, commits(place)) for place, role in beside]
+    told = 0
+    for task, part in extracted.items():
+        path = part_path(run.documents, part, "documents")
+        for row in _rows_with(path, column, wanted):
+            others = [
+                _row(part_path(place, done[task], role), row) for place, role, done in committed
+            ]
+            yield _Found(_row(path, row, _READ), *others)
+            told += 1
+            if told == _MOST_STORIES:
+                return
+
+
+def _rows_with(path: str, column: str, wanted: str) -> list[int]:
+    with storage.open_read(path) as file:
+        values = pq.read_table(file, columns=[column])[column]
+    rows: list[int] = pc.indices_nonzero(pc.equal(values, wanted)).to_pylist()
+    return rows
+
+
+def _row(path: str, row: int, columns: Sequence[str] | None = None) -> dict[str, Any]:
+    with storage.open_read(path) as file:
+        found: list[dict[str, Any]] = pq.read_table(file, columns=columns).slice(row, 1).to_pylist()
+    return found[0]
+
+
+def _story(run: Run, said: Manifest, found: _Found) -> str:
+    recipe = said["recipe"]
+    reasons = [Reason(**reason) for reason in found.decision["reasons"]]
+    fate = "kept" if found.decision["kept"] else "left out"
+    return "\n".join(
+        [
+            *_introduction(found.document),
+            "",
+            f"Recipe {recipe['name']} ({recipe['digest']}): {fate}.",
+            *(f"  - {in_words(reason)}" for reason in reasons),
+            *_survivor(run, found.decision),
+            *_copies(found.group),
+            *_scores(found.scores),
+            *_harmless_flags(found.document["flags"], reasons),
+            "",
+            *_otherwise(reasons, found.scores, recipe["content"]),
+        ]
+    )
+
+
+def _introduction(document: Mapping[str, Any]) -> Iterator[str]:
+    source, time = document["source"], document["crawl_time"]
+    fetched = f"fetched on {time:%Y-%m-%d}" if time else "fetched nobody knows when"
+    yield f"{document['id']}  {document['url']}"
+    if document["title"]:
+        yield f"  {document['title']}"
+    yield (
+        f"  {document['n_chars']:,} characters, Japanese by {document['ja_score']:.2f}, {fetched}, "
+        f"from {source['input']} at {source['record']}"
+    )
+
+
+def _survivor(run: Run, decision: Mapping[str, Any]) -> Iterator[str]:
+    survivor = decision["survivor_id"]
+    if survivor is None:
+        return
+    for part in run.extracted().values():
+        path = part_path(run.documents, part, "documents")
+        for row in _rows_with(path, "id", survivor):
+            found = _row(path, row, ["url", "n_chars"])
+            yield f"    {survivor} stands for it: {found['url']}, {found['n_chars']:,} characters."
+            return
+
+
+def _copies(group: Mapping[str, Any]) -> Iterator[str]:
+    exact, cluster = group["exact_size"] - 1, group["cluster_size"] - 1
+    if cluster:
+        yield f"It has {exact:,} exact copies, and {cluster:,} candidates for near-duplicates."
+    else:
+        yield "It has no copies in the run."
+
+
+def _scores(scores: Mapping[str, Any]) -> Iterator[str]:
+    said = ", ".join(f"{name} {scores[name]:.3f}" for name in CLASSIFIERS)
+    yield f"Probabilities: {said}."
+
+
+def _harmless_flags(flags: Iterable[str], reasons: Iterable[Reason]) -> Iterator[str]:
+    counted = {reason.rule for reason in reasons}
+    harmless = [name for name in flags if name not in counted]
+    if harmless:
+        yield f"Flags that this recipe does not mind: {', '.join(harmless)}."
+
+
+def _otherwise(
+    reasons: Sequence[Reason], scores: Mapping[str, Any], content: Mapping[str, Any]
+) -> Iterator[str]:
+    """What would have to change for the opposite."""
+    if reasons:
+        yield "To keep it, the recipe would have to:"
+        yield from (f"  - {remedy(reason)}" for reason in reasons)
+        return
+    yield "It would be left out, if for instance:"
+    for name in CLASSIFIERS:
+        cut = (content["scores"].get(name) or {}).get("keep_below")
+        now = f" (now {cut})" if cut is not None else ""
+        yield f"  - `scores.{name}.keep_below` were {scores[name]:.3f} or less{now}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+
+
+def _day(milliseconds: float | None) -> str:
+    """A crawl time as a date; of no use, and empty, for values that are none."""
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds or 0)
+    except OverflowError:
+        return ""
+    return f"{moment:%Y-%m-%d}"
