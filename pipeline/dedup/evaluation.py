@@ -1,0 +1,366 @@
+"""How well grouping does, held against families of duplicates that somebody else has listed.
+
+The list is a tab-separated file with the columns `family`, `url` and `kind`: `exact`, `near`, or
+`contained` (a page inside a longer one). Two pages count as found where they are in one cluster and
+their similarity, as estimated from the signatures, reaches the threshold: that is what makes a
+recipe remove one of them. A list knows only its own pages, so precision is counted over the found
+pairs of which it names at least one page.
+
+Lists are made from other texts than a run holds (another extractor, another n-gram), so each
+disagreement comes with the exact similarity by the list's own rule on the run's texts: Jaccard of
+the sets of character 7-grams at 0.75 or more. Where that rule sides with the run, the disagreement
+is one about the texts, and is told apart.
+"""
+
+import csv
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline import storage
+from pipeline.dedup.signatures import SHINGLE_CHARS, similarity, slots
+from pipeline.errors import InputError, RunError
+from pipeline.run import Run
+from pipeline.tasks import commits, part_path
+from pipeline.text import dedup_view
+
+KINDS = ("exact", "near", "contained")
+"""The kinds of families, in the order in which they are reported."""
+
+LIST_SHINGLE_CHARS = 7
+LIST_THRESHOLD = 0.75
+"""The rule by which a list of near-duplicates is taken to have been made."""
+
+MIN_CHARS = 200
+"""Characters of text from which a page counts in the figures that are promised."""
+
+_COLUMNS = ["family", "url", "kind"]
+
+_Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Some of a number of things."""
+
+    part: int
+    whole: int
+
+    def __str__(self) -> str:
+        if not self.whole:
+            return "   -  of 0"
+        return f"{self.part / self.whole:.4f} of {self.whole:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A pair of pages of which the list says one thing and the run another.
+
+    Attributes:
+        outcome: `missed`, a pair that only the list has, or `extra`, one that only the run has.
+        kind: the kind of the list's family; empty for an extra pair.
+        urls: the two pages.
+        n_chars: the lengths of their texts.
+        estimate: similarity estimated from the signatures; null where a text is too short.
+        by_list_rule: exact Jaccard of character 7-grams of the run's texts.
+        by_own_rule: exact Jaccard of character 5-grams of their dedup views.
+    """
+
+    outcome: Literal["missed", "extra"]
+    kind: str
+    urls: tuple[str, str]
+    n_chars: tuple[int, int]
+    estimate: float | None
+    by_list_rule: float
+    by_own_rule: float
+
+    @property
+    def over_texts(self) -> bool:
+        """Whether the list's rule, applied to the run's texts, sides with the run."""
+        return (self.by_list_rule >= LIST_THRESHOLD) == (self.outcome == "extra")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Precision and recall over the pages of some length.
+
+    Attributes:
+        min_chars: characters of text from which a page counts.
+        recall: by kind, pairs of the list that are found.
+        whole_families: by kind, families whose pages are all found with one another.
+        precision: found pairs that are in a family of any kind, of those with a listed page.
+        pure_clusters: clusters without a found pair that the list does not have, of those with a
+            listed page and another page.
+        unjudged: found pairs of pages that the list does not know.
+        disagreements: pairs of exact or near families that are missed, and extra pairs.
+    """
+
+    min_chars: int
+    recall: Mapping[str, Ratio]
+    whole_families: Mapping[str, Ratio]
+    precision: Ratio
+    pure_clusters: Ratio
+    unjudged: int
+    disagreements: Sequence[Disagreement]
+
+    def after_reading(self, outcome: Literal["missed", "extra"]) -> Ratio:
+        """Recall over exact and near pairs, or precision, without disagreements over texts."""
+        over_texts = sum(d.outcome == outcome and d.over_texts for d in self.disagreements)
+        if outcome == "extra":
+            return Ratio(self.precision.part + over_texts, self.precision.whole)
+        found = sum(self.recall[kind].part for kind in ("exact", "near"))
+        listed = sum(self.recall[kind].whole for kind in ("exact", "near"))
+        return Ratio(found, listed - over_texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A run's groups against a list.
+
+    Attributes:
+        listed: pages in the list.
+        absent: those of them that are no documents of the run (another language, say).
+        threshold: the similarity from which two pages of a cluster count as found.
+        all_pages: agreement over all pages.
+        long_pages: agreement over pages of at least `MIN_CHARS` characters.
+    """
+
+    listed: int
+    absent: int
+    threshold: float
+    all_pages: Agreement
+    long_pages: Agreement
+
+    def lines(self) -> Iterator[str]:
+        """The figures, and then every disagreement, for a person."""
+        yield f"{self.listed:,} pages listed, {self.absent:,} of them no documents of this run"
+        for agreement in (self.all_pages, self.long_pages):
+            yield ""
+            yield f"pages of {agreement.min_chars:,} characters and more"
+            for kind in KINDS:
+                yield f"  recall, {kind:<10} pairs     {agreement.recall[kind]}"
+                yield f"  {'':<19} families  {agreement.whole_families[kind]}"
+            yield f"  precision          pairs     {agreement.precision}"
+            yield f"  {'':<18} clusters  {agreement.pure_clusters}"
+            yield "  by the list's own rule on this run's texts"
+            yield f"    recall, exact and near     {agreement.after_reading('missed')}"
+            yield f"    precision                  {agreement.after_reading('extra')}"
+            yield f"  found pairs of pages that the list does not know: {agreement.unjudged:,}"
+        yield ""
+        yield "estimate  7-gram  5-gram   characters       disagreement"
+        for pair in self.all_pages.disagreements:
+            estimate = "   -" if pair.estimate is None else f"{pair.estimate:.2f}"
+            side = ", over texts" if pair.over_texts else ""
+            lengths = f"{pair.n_chars[0]:,}, {pair.n_chars[1]:,}"
+            yield (
+                f"    {estimate}    {pair.by_list_rule:.2f}    {pair.by_own_rule:.2f}   "
+                f"{lengths:<16} {pair.outcome} {pair.kind}{side}"
+            )
+            yield from (f"{'':<29} {url}" for url in pair.urls)
+
+
+def evaluate(run: str, truth: str) -> Evaluation:
+    """Holds a run's groups against a list of families.
+
+    Args:
+        run: the folder of a run that is grouped.
+        truth: the list: a path or an fsspec URL.
+
+    Returns:
+        Precision and recall, and every disagreement.
+
+    Raises:
+        InputError: if the list cannot be read as such.
+        RunError: if the run is not grouped.
+    """
+    listed = _read_list(truth)
+    pages = _Pages(Run(run))
+    families = {
+        name: (kind, sorted({pages.row[url] for url in urls if url in pages.row}))
+        for name, (kind, urls) in listed.items()
+    }
+    urls = {url for _, members in listed.values() for url in members}
+    return Evaluation(
+        listed=len(urls),
+        absent=sum(url not in pages.row for url in urls),
+        threshold=pages.threshold,
+        all_pages=_agreement(pages, families, 0),
+        long_pages=_agreement(pages, families, MIN_CHARS),
+    )
+
+
+class _Pages:
+    """The documents of a run, by row; of several of one URL, the first stands for all."""
+
+    def __init__(self, run: Run) -> None:
+        documents, groups = run.extracted(), commits(run.groups)
+        if missing := documents.keys() - groups.keys():
+            raise RunError(
+                f"{run.groups}: {len(missing)} of {len(documents)} parts are not there. "
+                f"Run `seimai group {run.path}` first."
+            )
+        self._texts = [part_path(run.documents, done, "documents") for done in documents.values()]
+        places = [part_path(run.groups, groups[task], "groups") for task in documents]
+        table = _read(self._texts, ["url", "n_chars", "signature"])
+        place = _read(places, ["exact_id", "cluster_id"])
+        shapes = {str(groups[task].notes["shape"]): groups[task].notes["shape"] for task in groups}
+        self.threshold = _threshold(shapes.values())
+        self.urls: list[str] = table["url"].to_pylist()
+        self.row = {url: row for row, url in reversed(list(enumerate(self.urls)))}
+        self.n_chars: list[int] = table["n_chars"].to_pylist()
+        self._exact: list[str] = place["exact_id"].to_pylist()
+        self._cluster: list[str] = place["cluster_id"].to_pylist()
+        self._has_signature: list[bool] = table["signature"].is_valid().to_pylist()
+        self._signature = slots(table["signature"])
+
+    def clusters(self) -> list[list[int]]:
+        """The pages of each cluster of several, by row."""
+        members: defaultdict[str, list[int]] = defaultdict(list)
+        for row in sorted(self.row.values()):
+            members[self._cluster[row]].append(row)
+        return [rows for rows in members.values() if len(rows) > 1]
+
+    def estimate(self, pair: _Pair) -> float | None:
+        """The similarity of two pages, 1 for exact copies; None where one has no signature."""
+        ours, theirs = pair
+        if self._exact[ours] == self._exact[theirs]:
+            return 1.0
+        if not (self._has_signature[ours] and self._has_signature[theirs]):
+            return None
+        return float(similarity(self._signature[ours], self._signature[theirs]))
+
+    def are_copies(self, pair: _Pair) -> bool:
+        """Whether the similarity of two pages of a cluster reaches the threshold."""
+        return (self.estimate(pair) or 0.0) >= self.threshold
+
+    def texts(self, rows: Iterable[int]) -> dict[int, str]:
+        """The texts of some pages."""
+        wanted = {self.urls[row] for row in rows}
+        found: dict[int, str] = {}
+        for path in self._texts:
+            table = _read([path], ["url", "text"])
+            table = table.filter(pc.is_in(table["url"], pa.array(sorted(wanted), pa.string())))
+            for url, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                found.setdefault(self.row[url], text)
+        return found
+
+
+def _agreement(
+    pages: _Pages, families: Mapping[str, tuple[str, list[int]]], min_chars: int
+) -> Agreement:
+    def counts(pair: _Pair) -> bool:
+        return min(pages.n_chars[pair[0]], pages.n_chars[pair[1]]) >= min_chars
+
+    due: dict[_Pair, str] = {}
+    by_family: list[tuple[str, set[_Pair]]] = []
+    known: set[int] = set()
+    for kind, rows in families.values():
+        known.update(rows)
+        pairs = {pair for pair in combinations(rows, 2) if counts(pair)}
+        by_family.append((kind, pairs))
+        due.update(dict.fromkeys(pairs, kind))
+    by_cluster = [
+        {pair for pair in combinations(rows, 2) if counts(pair) and pages.are_copies(pair)}
+        for rows in pages.clusters()
+    ]
+    found = {pair for pairs in by_cluster for pair in pairs}
+    judged = {pair for pair in found if known & set(pair)}
+    judged_clusters = [pairs & judged for pairs in by_cluster if pairs & judged]
+    missed = {pair for pair, kind in due.items() if kind != "contained"} - found
+    return Agreement(
+        min_chars=min_chars,
+        recall=_ratios((kind, pair in found) for pair, kind in due.items()),
+        whole_families=_ratios((kind, pairs <= found) for kind, pairs in by_family if pairs),
+        precision=Ratio(len(judged & due.keys()), len(judged)),
+        pure_clusters=Ratio(
+            sum(pairs <= due.keys() for pairs in judged_clusters), len(judged_clusters)
+        ),
+        unjudged=len(found) - len(judged),
+        disagreements=_disagreements(pages, missed, judged - due.keys(), due),
+    )
+
+
+def _ratios(outcomes: Iterable[tuple[str, bool]]) -> dict[str, Ratio]:
+    part: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
+    for kind, good in outcomes:
+        whole[kind] += 1
+        part[kind] += good
+    return {kind: Ratio(part[kind], whole[kind]) for kind in KINDS}
+
+
+def _disagreements(
+    pages: _Pages, missed: set[_Pair], extra: set[_Pair], kinds: Mapping[_Pair, str]
+) -> list[Disagreement]:
+    texts = pages.texts({row for pair in missed | extra for row in pair})
+    views = {row: dedup_view(text) for row, text in texts.items()}
+    return [
+        Disagreement(
+            outcome="missed" if pair in missed else "extra",
+            kind=kinds.get(pair, ""),
+            urls=(pages.urls[pair[0]], pages.urls[pair[1]]),
+            n_chars=(pages.n_chars[pair[0]], pages.n_chars[pair[1]]),
+            estimate=pages.estimate(pair),
+            by_list_rule=jaccard(texts[pair[0]], texts[pair[1]], LIST_SHINGLE_CHARS),
+            by_own_rule=jaccard(views[pair[0]], views[pair[1]], SHINGLE_CHARS),
+        )
+        for pair in sorted(missed | extra, key=lambda pair: (pair in extra, pair))
+    ]
+
+
+def jaccard(ours: str, theirs: str, chars: int) -> float:
+    """The exact Jaccard similarity of two texts' sets of character n-grams; 1 for equal texts.
+
+    >>> jaccard("精米は三度とぐ", "精米は二度とぐ", 3)
+    0.25
+    """
+    left, right = _shingles(ours, chars), _shingles(theirs, chars)
+    return len(left & right) / len(left | right) if left | right else float(ours == theirs)
+
+
+def _shingles(text: str, chars: int) -> set[str]:
+    return {text[start : start + chars] for start in range(len(text) - chars + 1)}
+
+
+def _threshold(shapes: Iterable[object]) -> float:
+    """The threshold of the shape that the run was grouped with."""
+    thresholds = {float(shape["threshold"]) for shape in shapes if isinstance(shape, dict)}
+    return max(thresholds, default=float(np.inf))
+
+
+def _read(paths: Sequence[str], columns: list[str]) -> pa.Table:
+    tables = []
+    for path in paths:
+        with storage.open_read(path) as file:
+            tables.append(pq.read_table(file, columns=columns))
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def _read_list(path: str) -> dict[str, tuple[str, list[str]]]:
+    """The families of a list: by name, their kind and their URLs."""
+    if not storage.exists(path):
+        raise InputError(f"{path}: no such file; a list of duplicate families expected.")
+    text = storage.read_bytes(path).decode("utf-8-sig")
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    if rows.fieldnames is None or not set(_COLUMNS) <= set(rows.fieldnames):
+        raise InputError(
+            f"{path}: columns {', '.join(rows.fieldnames or ['none'])} found, tab-separated "
+            f"{', '.join(_COLUMNS)} expected in the first line."
+        )
+    families: dict[str, tuple[str, list[str]]] = {}
+    for line, row in enumerate(rows, 2):
+        if row["kind"] not in KINDS:
+            raise InputError(
+                f"{path}, line {line}: kind {row['kind']!r} found, one of {', '.join(KINDS)} "
+                "expected."
+            )
+        families.setdefault(row["family"], (row["kind"], []))[1].append(row["url"])
+    return families
