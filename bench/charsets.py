@@ -1,6 +1,6 @@
 """How often pages are decoded right: the labelled crawl, then hard cases made from its pages.
 
-    python bench/charsets.py [FOLDER]
+    python -m bench.charsets [FOLDER]
 
 The labelled crawl is read three ways: as served, with every declaration blanked, and with a lie
 in the header. The hard cases take the crawl's own Japanese pages in UTF-8, remove declarations,
@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from labelled_crawl import LabelledPage, labelled_pages
-
+from bench.labelled_crawl import LabelledPage, labelled_pages
 from pipeline.decode import canonical, decode
 
 PAGES, LARGEST = 100, 80_000
