@@ -81,8 +81,9 @@ class Fate:
         because: the families of reasons against it that are expected, any of `rule`, `noise`,
             `affiliate`, `adult`, `robots`, `duplicate`.
         classes: what the page is, of `noise`, `affiliate`, `adult`.
-        duplicate_of: the URL of the page it copies. Which of a family survives is the
-            program's affair; that one survives, and no two, is the promise.
+        duplicate_of: the URL of the page it copies. Which of a family survives is the program's
+            affair; that no two do is the promise, and that one does where none should be left
+            out for another reason.
     """
 
     exit: str = DOCUMENT
@@ -182,17 +183,25 @@ def _entry(source: _Source) -> str:
 
 def _with_derived(source: _Source) -> Iterator[_Source]:
     if "places" in source.front:
-        yield from (_at_place(source, place) for place in source.front["places"])
+        yield from _at_places(source, source.front["places"])
         return
     yield source
     for copy in source.front.get("copies", ()):
         yield _edited(source, copy)
 
 
-def _at_place(source: _Source, place: Mapping[str, str]) -> _Source:
-    """The doorway page of one town: the same words, another name."""
-    front = {**source.front, **place, "title": source.front["title"].format(**place)}
-    return _Source(source.host, front, source.body.format(**place))
+def _at_places(source: _Source, places: Sequence[Mapping[str, str]]) -> Iterator[_Source]:
+    """The doorway pages: the same words, another town."""
+    first = f"https://{source.host}{places[0]['path']}"
+    for place in places:
+        copied = {} if place is places[0] else {"duplicate_of": first}
+        front = {
+            **source.front,
+            **place,
+            "title": source.front["title"].format(**place),
+            "fate": {**source.front["fate"], **copied},
+        }
+        yield _Source(source.host, front, source.body.format(**place))
 
 
 def _edited(source: _Source, copy: Mapping[str, Any]) -> _Source:
@@ -258,6 +267,8 @@ def _templates() -> Environment:
 def _dressed(source: _Source) -> str:
     """The page in its site's clothes: header, menus, related links, footer."""
     site = {"lang": "ja", "tagline": "", "author": "", **_sites()[source.host]}
+    if "lang" in source.front:
+        site["lang"] = source.front["lang"]
     others = [other for other in _sources() if other.host == source.host and other is not source]
     declared = source.front.get("declared", {"meta": source.front.get("charset", "utf-8")})
     return (
