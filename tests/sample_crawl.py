@@ -28,14 +28,10 @@ from resiliparse.extract.html2text import extract_plain_text
 
 SAMPLE = Path(__file__).parent / "sample"
 
-DOCUMENT, NOT_JAPANESE, NOT_OK, NOT_A_PAGE, DAMAGED = EXITS = (
-    "document",
-    "not_japanese",
-    "not_ok",
-    "not_a_page",
-    "damaged",
-)
-"""The ways in which a record can leave: one becomes a document, the others are counted."""
+DOCUMENT = "document"
+EXITS = (DOCUMENT, "not_japanese", "http", "media", "page", "problem")
+"""The ways in which a record can leave the first stage: as a document, left out for a reason of one
+of these families (`http` is the family of `http.404`), or as a problem that is listed."""
 
 _WORDS = {
     "ja": {
