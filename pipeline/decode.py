@@ -55,7 +55,7 @@ def decode(payload: bytes, charset: str | None) -> Decoded:
     >>> decode("お知らせ①".encode("cp932"), "utf-8")
     Decoded(text='お知らせ①', charset='cp932', declared='utf-8', replaced=0)
     """
-    declared = list(_declared(payload, charset))
+    declared = list(declared_encodings(payload, charset))
     first = declared[0] if declared else None
     for mark, name in _BYTE_ORDER_MARKS:
         if payload.startswith(mark):
@@ -81,6 +81,8 @@ def canonical(label: str) -> str:
     known = map_encoding_to_html5(label, fallback_utf8=False) or label
     return _WHATWG_NAMES.get(known) or re.sub(r"^cp(?=125\d$)", "windows-", known)
 
+
+JAPANESE_ENCODINGS = ("cp932", "euc-jp", "iso-2022-jp")
 
 # WHATWG's table, which resiliparse holds, lacks these names of vendors and older software.
 _JAPANESE_SPELLINGS = (
@@ -112,8 +114,8 @@ _DECLARATION = re.compile(
 )
 
 
-def _declared(payload: bytes, charset: str | None) -> Iterator[str]:
-    """The encodings declared, header first."""
+def declared_encodings(payload: bytes, charset: str | None) -> Iterator[str]:
+    """The encodings that the header and the page's first 4 KiB declare, in this order."""
     if charset:
         yield canonical(charset)
     found = _DECLARATION.search(payload, 0, _HEAD)

@@ -21,6 +21,8 @@ import fasttext
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.decode import JAPANESE_ENCODINGS, declared_encodings
+
 JAPANESE_CUT = 0.5
 """The default cut of `ja_scores`: at or above it, a document is Japanese."""
 
@@ -28,38 +30,24 @@ ENOUGH_KANA = 3
 """Kana that make a page worth decoding: fewer are names, quotations, and the の of Chinese ads."""
 
 _HEAD = 4096
-_LEGACY_SAMPLE = 16_384
+_LEGACY_SAMPLE = 8_192
 
-# On lower-cased bytes: a pattern that starts with plain letters is searched at memory speed.
+# Searched in lower-cased bytes: a pattern that begins with plain letters runs at memory speed.
 _JAPANESE_TAG = re.compile(rb"""<html\s[^>]*?\blang\s*=\s*["']?\s*j[ap]\b""")
 _JAPANESE_META = re.compile(rb"""content-language["']?\s+content\s*=\s*["']?\s*ja\b""")
-_JAPANESE_ENCODING = re.compile(
-    rb"""(?:x-)?(?:sjis|shift|windows-31j|cp932|ms932|ms_kanji|euc[-_]?jp|ujis|iso-2022-jp)"""
-)
-_ENCODING = re.compile(rb"""charset\s*=\s*["']?\s*""")
-_XML_ENCODING = re.compile(rb"""<\?xml\s[^>]*?encoding\s*=\s*["']\s*""")
-_JAPANESE_CHARSET = re.compile(
-    r"(?:x-|cs)?(?:sjis|shift|windows-?31j|cp932|ms_?932|ms_?kanji|euc[-_]?jp|ujis|iso-?2022-?jp)",
-    re.IGNORECASE,
-)
-# Hiragana and katakana in UTF-8, without the middle dot, which Korean and Chinese use too.
+
+# Hiragana and katakana, without the middle dot, which Korean and Chinese use too.
 _UTF8_KANA = re.compile(rb"\xe3(?:\x81[\x81-\xbf]|\x82[\x80-\xbf]|\x83[\x80-\xba\xbc-\xbe])")
 _REFERENCE_KANA = re.compile(
-    rb"&#(?:12(?:3[5-9]\d|4\d\d|53[0-4])|[xX]30(?:4[1-9a-fA-F]|[5-9a-eA-E][\da-fA-F]|f[\da-fA-F]));?"
+    rb"&#(?:12(?:3[5-9]\d|4\d\d|53[0-4])|[xX]30(?:4[1-9a-fA-F]|[5-9a-eA-E][\da-fA-F]|f[\da-fA-F]));"
 )
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\$\([DOPQ]|\(I)")
-# Two hiragana, or two katakana, side by side: Shift_JIS, then EUC-JP.
-_LEGACY_PAIRS = (
-    (
-        re.compile(rb"\x82[\x9f-\xf1]\x82[\x9f-\xf1]"),
-        re.compile(rb"\x83[\x40-\x96]\x83[\x40-\x96]"),
-    ),
-    (
-        re.compile(rb"\xa4[\xa1-\xf3]\xa4[\xa1-\xf3]"),
-        re.compile(rb"\xa5[\xa1-\xf6]\xa5[\xa1-\xf6]"),
-    ),
-)
-_ASCII = bytes(range(128))
+# Two hiragana, or two katakana, side by side.
+_SHIFT_JIS_PAIRS = (rb"\x82[\x9f-\xf1]\x82[\x9f-\xf1]", rb"\x83[\x40-\x96]\x83[\x40-\x96]")
+_EUC_PAIRS = (rb"\xa4[\xa1-\xf3]\xa4[\xa1-\xf3]", rb"\xa5[\xa1-\xf6]\xa5[\xa1-\xf6]")
+_ASCII = bytes(range(0x80))
+_UTF16 = ("utf-16-le", "utf-16-be")
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def may_be_japanese(payload: bytes, charset: str | None, language: str | None) -> bool:
@@ -73,37 +61,36 @@ def may_be_japanese(payload: bytes, charset: str | None, language: str | None) -
     Returns:
         False only if nothing speaks for Japanese. True is no promise.
     """
+    return (
+        _declares_japanese(payload, charset, language)
+        or (b"\xe3" in payload and _holds_kana(_UTF8_KANA, payload))
+        or _holds_kana(_REFERENCE_KANA, payload)
+        or (b"\x1b" in payload and _ISO_2022_JP.search(payload) is not None)
+        or (not payload.isascii() and _holds_legacy_kana(payload))
+        or (b"\0" in payload and _holds_utf16_kana(payload))
+    )
+
+
+def _declares_japanese(payload: bytes, charset: str | None, language: str | None) -> bool:
     if language and language.lstrip().lower().startswith("ja"):
         return True
-    if charset and _JAPANESE_CHARSET.match(charset.strip("\"' ")):
+    head = payload[:_HEAD].lower()
+    if _JAPANESE_TAG.search(head) or _JAPANESE_META.search(head) or b"ja_jp" in head:
         return True
-    if _declares_japanese(payload[:_HEAD].lower()):
-        return True
-    if _holds(_UTF8_KANA, payload, ENOUGH_KANA) or _holds(_REFERENCE_KANA, payload, ENOUGH_KANA):
-        return True
-    return bool(_ISO_2022_JP.search(payload)) or _legacy_kana(payload) or _utf16_kana(payload)
+    return any(name in JAPANESE_ENCODINGS for name in declared_encodings(payload, charset))
 
 
-def _declares_japanese(head: bytes) -> bool:
-    if _JAPANESE_TAG.search(head) or _JAPANESE_META.search(head):
-        return True
-    named = [*_ENCODING.finditer(head), *_XML_ENCODING.finditer(head)]
-    return any(_JAPANESE_ENCODING.match(head, name.end()) for name in named)
-
-
-def _holds(pattern: re.Pattern[bytes], payload: bytes, times: int) -> bool:
+def _holds_kana(pattern: re.Pattern[bytes], payload: bytes) -> bool:
     found = pattern.finditer(payload)
-    return all(next(found, None) for _ in range(times))
+    return all(next(found, None) for _ in range(ENOUGH_KANA))
 
 
-def _legacy_kana(payload: bytes) -> bool:
-    """Whether the part that begins at the first high byte is no UTF-8 but looks like old Japanese.
+def _holds_legacy_kana(payload: bytes) -> bool:
+    """Whether the bytes from the first high one are no UTF-8 but hold kana as Shift_JIS or EUC do.
 
-    Pairs of kana are at least 2 % of the high bytes of Japanese pages in Shift_JIS or EUC-JP, and
-    rarely 0.5 % of Big5, whose commonest characters share the bytes of EUC's hiragana.
+    Pairs of kana are at least 2 % of the high bytes of Japanese pages, and rarely 0.5 % of those
+    of Big5, whose commonest characters share the bytes of EUC's hiragana.
     """
-    if payload.isascii():
-        return False
     try:
         payload.decode("ascii")
     except UnicodeDecodeError as error:
@@ -111,24 +98,20 @@ def _legacy_kana(payload: bytes) -> bool:
     try:
         codecs.utf_8_decode(sample, "strict", False)
     except UnicodeDecodeError:
-        high = len(sample.translate(None, _ASCII))
-        pairs = (sum(len(p.findall(sample)) for p in patterns) for patterns in _LEGACY_PAIRS)
-        return any(count >= 2 and count * 200 >= high for count in pairs)
+        high = len(sample.translate(None, delete=_ASCII))
+        shift_jis = sum(len(re.findall(pair, sample)) for pair in _SHIFT_JIS_PAIRS)
+        euc = sum(len(re.findall(pair, sample)) for pair in _EUC_PAIRS)
+        return max(shift_jis, euc) >= max(2, high / 200)
     return False
 
 
-def _utf16_kana(payload: bytes) -> bool:
-    """Whether a page in UTF-16 holds kana: half of its markup is zero bytes."""
-    marked = payload.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+def _holds_utf16_kana(payload: bytes) -> bool:
+    """Whether a page is UTF-16, half of whose markup is zero bytes, and holds kana."""
     zeros = payload.count(b"\0", 0, _HEAD)
-    if not marked and zeros * 4 < min(len(payload), _HEAD):
+    if not payload.startswith(_UTF16_MARKS) and zeros * 4 < min(len(payload), _HEAD):
         return False
     readings = (payload[:_LEGACY_SAMPLE].decode(name, "ignore") for name in _UTF16)
-    return any(len(_KANA.findall(text)) >= ENOUGH_KANA for text in readings)
-
-
-_UTF16 = ("utf-16-le", "utf-16-be")
-_KANA = re.compile("[ぁ-ゖァ-ヺ]")
+    return any(len(re.findall("[ぁ-ゖァ-ヺ]", text)) >= ENOUGH_KANA for text in readings)
 
 
 ENOUGH_TEXT = 200
@@ -211,7 +194,7 @@ def _letter_classes() -> NDArray[np.uint8]:
 
 
 def _letter_class(letter: str) -> int:
-    if "ぁ" <= letter <= "ゖ" or "ァ" <= letter <= "ヺ" or letter in "ー々":
+    if "ぁ" <= letter <= "ゖ" or "ァ" <= letter <= "ヺ" or "ｦ" <= letter <= "ﾟ" or letter in "ー々":
         return _KANA_LIKE
     if not ("\u3400" <= letter <= "\u9fff" or "\uf900" <= letter <= "\ufaff"):
         return _OTHER
