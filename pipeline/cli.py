@@ -139,7 +139,7 @@ def run_command(
     with _writing(run, beam_args, workers, quiet) as execution:
         account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
         score(Run(run), bundle, morphology, execution)
-        grouped = group(Run(run), execution)
+        grouped = group(run, execution)
         manifest = select(Run(run), chosen, name or chosen.name, execution, loaded.name)
     console.show_account(account)
     console.show_groups(grouped)
@@ -210,7 +210,7 @@ def group_command(beam_args: Sequence[str], run: str, workers: int | None, quiet
       seimai group RUN
     """
     with _writing(run, beam_args, workers, quiet) as execution:
-        console.show_groups(group(Run(run), execution))
+        console.show_groups(group(run, execution))
 
 
 @cli.command("select")
@@ -249,8 +249,8 @@ def verify_command(folder: str) -> None:
     Exits 1 if anything is off.
     """
     found = verify(folder)
-    click.echo(found)
-    if not found.ok:
+    click.echo(found.table())
+    if not found.sound:
         sys.exit(1)
 
 

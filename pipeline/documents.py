@@ -63,7 +63,9 @@ class _Page:
 
     @property
     def judged(self) -> str:
-        """What tells whether the page is Japanese."""
+        """What tells whether it is Japanese: all that is visible of a page, a text by itself."""
+        if self.page_text is None:
+            return self.text
         return text_to_judge(self.title, self.text, self.page_text)
 
 
