@@ -101,7 +101,7 @@ def _batches(rows: int, random: np.random.Generator) -> Iterator[dict[str, objec
             "flags": [_flags(random) for _ in range(count)],
             "content_hash": [random.bytes(16) for _ in range(count)],
             "signature": [row.tobytes() for row in signatures],
-            **{name: random.random(count) ** 2 for name in ("noise", "affiliate", "adult")},
+            **{name: random.random(count) ** 4 for name in ("noise", "affiliate", "adult")},
             "exact_id": ids,
             "exact_size": np.ones(count),
             "cluster_id": ids[leader],
@@ -116,7 +116,7 @@ def _text(random: np.random.Generator) -> str:
 
 
 def _flags(random: np.random.Generator) -> list[str]:
-    return [RULES[number].name for number in np.flatnonzero(random.random(len(RULES)) < 0.03)]
+    return [RULES[number].name for number in np.flatnonzero(random.random(len(RULES)) < 0.01)]
 
 
 def _rows(table: Table, columns: dict[str, object]) -> pa.RecordBatch:

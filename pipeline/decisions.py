@@ -221,7 +221,7 @@ def over_cap(rule: str, sites: Codes, best_first: Rows, cap: int) -> Hits:
     ordered = sites[best_first]
     by_site = np.argsort(ordered, kind="stable")
     runs = ordered[by_site]
-    begins = np.flatnonzero(np.append(True, runs[1:] != runs[:-1])) if len(runs) else runs
+    begins = np.flatnonzero(np.append(True, runs[1:] != runs[:-1])[: len(runs)])
     place = np.arange(len(runs)) - np.repeat(begins, np.diff(begins, append=len(runs)))
     late = place >= cap
     rows = best_first[by_site[late]]

@@ -27,11 +27,12 @@ _EMAIL = re.compile(
     re.ASCII,
 )
 _PHONE = re.compile(
-    rf"(?<!{_DIGIT})(?<!{_HYPHEN})"
-    rf"(?:[+＋]81[ -]?|[(（]?[0０])"
-    rf"{_DIGIT}{{1,4}}(?:{_HYPHEN}|[)）] ?|[(（]| )"
-    rf"{_DIGIT}{{1,4}}(?:{_HYPHEN}|[)）]| ){_DIGIT}{{3,4}}"
-    rf"(?!{_DIGIT})(?!{_HYPHEN}{_DIGIT})"
+    rf"(?<!{_DIGIT})(?<!{_HYPHEN})(?:"
+    rf"[(（][0０]{_DIGIT}{{1,4}}[)）] ?{_DIGIT}{{1,4}}{_HYPHEN}{_DIGIT}{{4}}"
+    rf"|[0０]{_DIGIT}{{1,4}}[(（]{_DIGIT}{{1,4}}[)）]{_DIGIT}{{4}}"
+    rf"|(?:[+＋]81{_HYPHEN}?|[0０]){_DIGIT}{{1,4}}{_HYPHEN}{_DIGIT}{{1,4}}{_HYPHEN}{_DIGIT}{{3,4}}"
+    rf"|[0０][5-9５-９][0０]{_DIGIT}{{8}}"
+    rf")(?!{_DIGIT})(?!{_HYPHEN}{_DIGIT})"
 )
 _ADDRESS = re.compile(
     rf"(?:〒 ?{_DIGIT}{{3}}{_HYPHEN}{_DIGIT}{{4}}\s*)?{_PREFECTURE}[^\s、。，．「」（）()]{{2,24}}?"

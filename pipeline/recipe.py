@@ -223,8 +223,16 @@ def load(name_or_path: str) -> Recipe:
         RecipeError: naming the file, the line, the key, what was found and what was expected.
     """
     path = _locate(name_or_path, None)
-    tree = _with_bases(path, ())
-    return _recipe(path.stem, tree)
+    return _recipe(path.stem, _with_bases(recipe_file.read(path), ()))
+
+
+def from_text(text: str, name: str = "recipe") -> Recipe:
+    """Check a recipe that is given as text; files that it names are looked for from here.
+
+    Raises:
+        RecipeError: as `load`.
+    """
+    return _recipe(name, _with_bases(recipe_file.parse(text, f"{name}.yaml"), ()))
 
 
 def shipped() -> list[str]:
@@ -263,19 +271,19 @@ def _locate(name_or_path: str, asked_by: Value | None) -> Path:
     )
 
 
-def _with_bases(path: Path, above: tuple[Path, ...]) -> Value:
-    """The tree of a recipe on top of the trees that it extends."""
-    tree = recipe_file.read(path)
+def _with_bases(tree: Value, above: tuple[Path, ...]) -> Value:
+    """The tree of a recipe on top of the trees that it extends; `above` are those that ask."""
     tree.refuse_unknown(_KEYS, "key")
     base = tree.mapping.get("extends")
     if base is None or base.data is None:
         return tree
-    base_path = _locate(_text(base), base)
-    if base_path.resolve() in {other.resolve() for other in (*above, path)}:
+    path = _locate(_text(base), base)
+    asking = (*above, Path(tree.file).resolve())
+    if path.resolve() in asking:
         raise RecipeError(f"{base.file}, line {base.line}: `extends` leads back to this recipe.")
-    if len(above) >= _MAX_EXTENDS:
+    if len(asking) > _MAX_EXTENDS:
         raise RecipeError(f"{base.file}, line {base.line}: `extends` is more than 16 recipes deep.")
-    return recipe_file.merged(_with_bases(base_path, (*above, path)), tree)
+    return recipe_file.merged(_with_bases(recipe_file.read(path), asking), tree)
 
 
 def _recipe(name: str, tree: Value) -> Recipe:

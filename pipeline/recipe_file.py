@@ -83,18 +83,25 @@ def read(path: Path) -> Value:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read as a UTF-8 file ({error}).") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> Value:
+    """Read a recipe's text into a tree; `file` is what messages call it.
+
+    Raises:
+        RecipeError: as `read`.
+    """
     try:
-        _refuse_tags_and_anchors(text, str(path))
+        _refuse_tags_and_anchors(text, file)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = _Builder(file).value(root, "") if root else Value({}, file, 1, "")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"{path}, line {mark.line + 1}" if mark else str(path)
+        place = f"{file}, line {mark.line + 1}" if mark else file
         raise RecipeError(f"{place}: not valid YAML: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not valid YAML: {error}") from error
-    if root is None:
-        return Value({}, str(path), 1, "")
-    tree = _Builder(str(path)).value(root, "")
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(f"{file}: not valid YAML: {error}") from error
     if not isinstance(tree.data, dict):
         tree.fail("a mapping of keys to values")
     return tree

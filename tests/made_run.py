@@ -1,15 +1,20 @@
 """Valid runs made without reading a page: parts of documents, scores and groups, as stages do."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline import hosts
 from pipeline.dedup.signatures import content_hashes, signatures
+from pipeline.execution import Execution
+from pipeline.jobs.select import select
+from pipeline.manifest import Manifest
+from pipeline.recipe import CLASSIFIERS, Recipe
 from pipeline.run import Run
 from pipeline.tasks import Attempt
 from pipeline.text import dedup_view
@@ -36,6 +41,29 @@ class Page:
     @property
     def id(self) -> str:
         return hashlib.blake2b(f"{self.url}{self.text}".encode(), digest_size=16).hexdigest()
+
+
+class InProcess(Execution):
+    """Does the tasks here and now, without workers."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def run(
+        self,
+        name: str,  # noqa: ARG002 - the signature of an execution
+        work: Callable[[Any], None],
+        tasks: Sequence[Any],
+        folder: str,  # noqa: ARG002
+    ) -> None:
+        for task in tasks:
+            work(task)
+            self.done.append(task.id)
+
+
+def selected(run: Run, recipe: Recipe, name: str = "trial") -> Manifest:
+    """A selection of a made run."""
+    return select(run, recipe, name, InProcess(), BUNDLE)
 
 
 def make_run(folder: Path, tasks: Mapping[str, Sequence[Page]], left_out: int = 3) -> Run:
@@ -81,7 +109,7 @@ def documents_of(pages: Sequence[Page], task: str) -> pa.Table:
     texts = [page.text for page in pages]
     views = [dedup_view(text) for text in texts]
     names = [hosts.host(page.url) for page in pages]
-    known: dict[str, object] = {
+    known: dict[str, Any] = {
         "id": [page.id for page in pages],
         "url": [page.url for page in pages],
         "host": names,
@@ -98,18 +126,15 @@ def documents_of(pages: Sequence[Page], task: str) -> pa.Table:
         "content_hash": content_hashes(views),
         "signature": signatures(views),
     }
-    for page, row in zip(pages, range(len(pages)), strict=True):
+    for row, page in enumerate(pages):
         for name, value in page.columns.items():
-            known.setdefault(name, [0.0] * len(pages))[row] = value
+            known.setdefault(name, [0] * len(pages))[row] = value
     return _table(DOCUMENTS, known, len(pages))
 
 
 def scores_of(pages: Sequence[Page]) -> pa.Table:
-    columns = {name: [getattr(page, name) for page in pages] for name in ("id", *_SCORES)}
+    columns = {name: [getattr(page, name) for page in pages] for name in ("id", *CLASSIFIERS)}
     return _table(SCORES, columns, len(pages))
-
-
-_SCORES = ("noise", "affiliate", "adult")
 
 
 def _groups_of(
@@ -127,13 +152,12 @@ def _groups_of(
     return _table(GROUPS, columns, len(pages))
 
 
-def _table(table: Table, columns: Mapping[str, object], rows: int) -> pa.Table:
+def _table(table: Table, columns: Mapping[str, Any], rows: int) -> pa.Table:
     """The columns in the table's types; those that nobody named are zero, false or null."""
     arrays = []
     for column in table.columns:
-        values = columns.get(column.name)
-        if values is None:
-            values = [None] * rows if column.nullable else np.zeros(rows)
+        blank = [None] * rows if column.nullable else np.zeros(rows)
+        values = columns.get(column.name, blank)
         is_array = isinstance(values, pa.Array)
-        arrays.append(values.cast(column.type) if is_array else pa.array(values, column.type))
+        arrays.append(values if is_array else pa.array(values, column.type))
     return pa.Table.from_arrays(arrays, schema=table.arrow)

@@ -1,0 +1,76 @@
+"""The JSON Schema of a recipe, for editors; `schemas/recipe.schema.json` is written from it."""
+
+from typing import Any, get_args
+
+from pipeline.dedup.survivors import Keep, KeepPolicy
+from pipeline.recipe import CLASSIFIERS, MASKS, range_columns
+from pipeline.rules import RULES
+
+Schema = dict[str, Any]
+
+_PROBABILITY: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_SHARE: Schema = {
+    "anyOf": [_PROBABILITY, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}],
+    "description": "A share, as `10%` or 0.1.",
+}
+_SIZE: Schema = {
+    "type": ["string", "integer"],
+    "pattern": "^[0-9]+ ?([KMG]i?B)?$",
+    "description": "A size in bytes, such as 256MB or 64MiB.",
+}
+_FILES: Schema = {"type": ["string", "array"], "items": {"type": "string"}}
+_TIME: Schema = {"type": "string", "description": "An ISO 8601 date or time, UTC if no zone."}
+
+
+def recipe_schema() -> Schema:
+    """The schema, with every rule and column of this version by name and meaning."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "seimai recipe",
+        "description": "What a selection keeps. Done in this order, wherever the lines stand: "
+        "takedown, crawl_time, flags, ranges, scores, duplicates, caps, sample, mask.",
+        **_section(
+            extends={"type": "string", "description": "A shipped recipe, or a file beside this."},
+            description={"type": "string", "description": "A sentence for the data card."},
+            takedown=_section(hosts=_FILES, urls=_FILES),
+            crawl_time=_section(**{"from": _TIME, "until": _TIME}),
+            flags=_section(**{rule.name: _flag(rule.why) for rule in RULES}),
+            ranges=_section(**{name: _range() for name in range_columns()}),
+            scores=_section(**{name: _cut() for name in CLASSIFIERS}),
+            duplicates=_section(
+                keep={"enum": list(get_args(Keep)), "default": KeepPolicy().keep},
+                threshold={**_PROBABILITY, "default": KeepPolicy().threshold},
+                copies={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]},
+            ),
+            caps=_section(host=_count("of one host"), domain=_count("of one registered domain")),
+            sample=_SHARE,
+            mask={"type": ["array", "string"], "items": {"enum": list(MASKS)}},
+            shards=_section(size=_SIZE, row_group=_SIZE),
+            seed={"type": "integer", "minimum": 0},
+        ),
+    }
+
+
+def _section(**properties: Schema) -> Schema:
+    return {"type": ["object", "null"], "additionalProperties": False, "properties": properties}
+
+
+def _flag(why: str) -> Schema:
+    return {"enum": ["drop", "keep"], "description": why}
+
+
+def _range() -> Schema:
+    number = {"type": "number"}
+    return {**_section(min=number, max=number), "minProperties": 1}
+
+
+def _cut() -> Schema:
+    return {
+        **_section(keep_below=_PROBABILITY, drop_worst=_SHARE),
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def _count(of_what: str) -> Schema:
+    return {"type": "integer", "minimum": 1, "description": f"At most so many {of_what}."}
