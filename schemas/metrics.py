@@ -24,7 +24,7 @@ def _length(name: str, doc: str) -> Column:
 
 _SCRIPT = (
     _count("japanese_chars", "Hiragana, katakana and kanji, without punctuation."),
-    _share("japanese_share", "Hiragana, katakana and kanji of all characters but white space."),
+    _share("japanese_share", "Hiragana, katakana and kanji, of the letters of any script."),
     _share("hiragana_share", "Hiragana of all characters but white space."),
     _share("hiragana_of_japanese", "Hiragana of hiragana, katakana and kanji."),
     _share("katakana_of_japanese", "Katakana of hiragana, katakana and kanji."),
@@ -57,7 +57,7 @@ _REPETITION = (
         for n in (2, 3, 4)
     ),
     *(
-        _share(f"duplicate_{n}gram_share", f"Rows of {n} characters that occur again, of all.")
+        _share(f"duplicate_{n}gram_share", f"Different rows of {n} characters that come again, of all.")
         for n in range(5, 11)
     ),
     Column("compression_ratio", pa.float32(), "Bytes after zlib (level 6) by bytes of UTF-8."),

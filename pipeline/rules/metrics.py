@@ -68,9 +68,10 @@ def script_metrics(text: Characters) -> Columns:
     hiragana, katakana = of[Script.HIRAGANA], of[Script.KATAKANA]
     japanese = hiragana + katakana + of[Script.KANJI]
     visible = of.sum(axis=0) - of[Script.SPACE]
+    letters = visible - of[Script.SPECIAL]
     return {
         "japanese_chars": japanese,
-        "japanese_share": share(japanese, visible),
+        "japanese_share": share(japanese, letters),
         "hiragana_share": share(hiragana, visible),
         "hiragana_of_japanese": share(hiragana, japanese),
         "katakana_of_japanese": share(katakana, japanese),

@@ -23,10 +23,11 @@ _BUCKETS_A_NAME = 3
 
 
 def ngram_metrics(text: Characters) -> Columns:
-    """The shares of the commonest n-gram, and of all n-grams that come again.
+    """The shares of the commonest n-gram, and of the n-grams that come again.
 
-    Counted are occurrences, as in Swallow's paper: of the five 2-grams of `abcabc`, ab and bc
-    occur twice, so the commonest has 2/5 and the repeated ones 4/5.
+    The commonest is counted by occurrences, the repeated ones by kinds, as Swallow's code does:
+    of the five 2-grams of `abcabc` the commonest has 2/5, and of its three kinds ab, bc and ca
+    two come again, 2/3. By occurrences the published thresholds would hit most clean web pages.
     """
     columns: Columns = {}
     codes = _told_apart(text)
@@ -43,7 +44,9 @@ def ngram_metrics(text: Characters) -> Columns:
             most = text.maximum(where, occurrences[again])
             columns[f"top_{n}gram_share"] = share(np.maximum(most, total > 0), total)
         if n in DUPLICATE:
-            columns[f"duplicate_{n}gram_share"] = share(text.per_document(where), total)
+            kinds = text.per_document(where[alike[again] == again])
+            all_kinds = total - text.per_document(where) + kinds
+            columns[f"duplicate_{n}gram_share"] = share(kinds, all_kinds)
         names = alike[again].astype(np.uint64) << _CODE_BITS | codes[where + n]
     return columns
 

@@ -5,7 +5,6 @@ begins or ends in katakana must not be continued by katakana there, Latin letter
 likewise, and a term all in hiragana stands between other scripts only.
 """
 
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.rules.characters import Characters, Columns, Script, scripts, share
+from pipeline.text import fold, folding
 
 LISTS = ("adult", "ad", "bbs")
 """The lists, each `pipeline/data/NAME_terms.txt`: a term a line, comments after #."""
@@ -70,7 +70,7 @@ class Lexicon:
 
     def occurrences(self, text: Characters) -> list[tuple[int, str, str]]:
         """Every term found, from left to right without overlap: text, term, list."""
-        codes = folding()[text.codes]
+        codes = folding()[0][text.codes]
         candidates = self._candidates(codes)
         if not len(candidates):
             return []
@@ -131,22 +131,6 @@ def _joins(neighbour: str, edge: str, term: str) -> bool:
 @cache
 def _all_hiragana(term: str) -> bool:
     return all(scripts()[ord(character)] == Script.HIRAGANA for character in term)
-
-
-@cache
-def folding() -> NDArray[np.uint32]:
-    """Every code point in lower case and ASCII width, where that is one character."""
-    table = np.arange(0x110000, dtype=np.uint32)
-    for code in (*range(0x0041, 0x0590), *range(0xFF01, 0xFF5F)):
-        folded = unicodedata.normalize("NFKC", chr(code)).lower()
-        if len(folded) == 1:
-            table[code] = ord(folded)
-    return table
-
-
-def fold(term: str) -> str:
-    """Folds a term as texts are folded."""
-    return folding()[_code_points(term)].tobytes().decode("utf-32-le")
 
 
 @cache
