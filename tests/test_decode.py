@@ -161,9 +161,15 @@ def test_mojibake_that_is_sound_utf8_is_left_as_it_is() -> None:
     assert decode(mojibake.encode(), None).text == mojibake
 
 
-def test_short_kanji_without_a_declaration_may_be_misread() -> None:
-    """An honest miss: two kanji in EUC-JP, no kana, no declaration, could be anything."""
-    assert decode("検索".encode("euc_jp"), None).charset != "utf-8"
+@pytest.mark.parametrize("codec", ["cp932", "euc_jp"])
+def test_a_few_kanji_are_enough(codec: str) -> None:
+    for heading in ("検索", "会社概要", "更新履歴", "個人情報保護方針"):
+        assert decode(heading.encode(codec), None).text == heading
+
+
+def test_kanji_that_are_also_sound_utf8_are_lost_without_a_declaration() -> None:
+    """An honest miss: 町 alone, in EUC-JP, is a sound letter of UTF-8."""
+    assert decode("町".encode("euc_jp"), None).text == "Į"
 
 
 @pytest.mark.parametrize(
