@@ -29,7 +29,7 @@ bench: setup  ## speed, stage by stage
 	$(BIN)/python -m bench
 
 docs: setup  ## the generated pages of docs/
-	$(BIN)/python -m docs.generate
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf .venv demo build site

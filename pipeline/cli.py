@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -13,6 +13,7 @@ from classifiers.bundle import load
 from pipeline import console, graph, recipe
 from pipeline.errors import OptionError, SeimaiError
 from pipeline.execution import Execution
+from pipeline.explain import explain, explain_text
 from pipeline.jobs.extract import Reading, extract
 from pipeline.jobs.group import group
 from pipeline.jobs.score import Morphology, score
@@ -252,6 +253,39 @@ def verify_command(folder: str) -> None:
     click.echo(found.table())
     if not found.sound:
         sys.exit(1)
+
+
+@cli.command("explain")
+@click.argument("run", required=False, metavar="[RUN]")
+@click.argument("document", required=False, metavar="[ID]")
+@click.option("--url", help="The document's URL, instead of its id.")
+@click.option("--selection", default="default", show_default=True, help="Whose decision is told.")
+@click.option(
+    "--text", type=click.File(encoding="utf-8"), help="Any text, instead of a run; - is stdin."
+)
+@click.option("--recipe", "recipe_name", default="default", help="What a --text is judged by.")
+def explain_command(
+    run: str | None,
+    document: str | None,
+    url: str | None,
+    selection: str,
+    text: TextIO | None,
+    recipe_name: str,
+) -> None:
+    """Tell a document's whole story: every reason with value and threshold, and its survivor.
+
+    \b
+    Examples:
+      seimai explain RUN 00c1d6a3f0e2b59747aa19d0f7e3a1b2
+      seimai explain RUN --url https://example.jp/ --selection strict
+      seimai explain --text page.txt --recipe strict
+    """
+    if text is not None:
+        click.echo(explain_text(text.read(), recipe.load(recipe_name)))
+    elif run is not None:
+        click.echo(explain(run, document, url, selection))
+    else:
+        raise OptionError("explain: neither RUN nor --text is given, one of them is expected.")
 
 
 def main() -> NoReturn:

@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 import fsspec
 import orjson
+import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
 SCRATCH_PREFIX = ".tmp-"
@@ -57,9 +58,13 @@ def size(path: str) -> int:
 
 
 def open_read(path: str) -> BinaryIO:
-    """A file, opened for reading; local files without any wrapping."""
+    """A file, opened for reading.
+
+    Local files are opened by Arrow: its threads then read them without Python, which they must not
+    touch any more when the interpreter ends.
+    """
     if is_local(path):
-        return cast("BinaryIO", Path(local(path)).open("rb"))
+        return cast("BinaryIO", pa.OSFile(local(path)))
     return cast("BinaryIO", _filesystem(path).open(path, "rb"))
 
 
