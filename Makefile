@@ -26,7 +26,7 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup  ## speed, stage by stage
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench.stages
 
 docs: setup  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py
