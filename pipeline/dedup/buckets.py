@@ -37,7 +37,6 @@ HUBS = 64
 """Texts of an over-full bucket that the others are compared to, one after the other."""
 
 _SKETCH_WORDS = SIGNATURE_SLOTS * SKETCH_BITS // 64
-_SLOTS_A_WORD = 64 // SKETCH_BITS
 _ONE_A_SLOT = np.uint64(0x1111111111111111)
 _PAIRS_AT_ONCE = 1 << 16
 
@@ -137,10 +136,9 @@ def band_keys(signatures: NDArray[np.uint16], shape: BandShape) -> _Words:
 
 def sketches(signatures: NDArray[np.uint16]) -> _Words:
     """The lowest `SKETCH_BITS` of every slot; shape (n, 8) for signatures of shape (n, 128)."""
-    low = (signatures & np.uint16(2**SKETCH_BITS - 1)).astype(np.uint64)
-    places = np.arange(_SLOTS_A_WORD, dtype=np.uint64) * np.uint64(SKETCH_BITS)
-    words: _Words = np.bitwise_or.reduce(low.reshape(-1, _SKETCH_WORDS, _SLOTS_A_WORD) << places, 2)
-    return words
+    low = (signatures & np.uint16(2**SKETCH_BITS - 1)).astype(np.uint8)
+    pairs = low[:, 0::2] | (low[:, 1::2] << np.uint8(SKETCH_BITS))
+    return np.asarray(pairs.view("<u8"), np.uint64)
 
 
 def unequal_slots(ours: _Words, theirs: _Words) -> NDArray[np.int64]:
