@@ -25,8 +25,15 @@ from pipeline.sources.compressed import (
     inflated,
     is_compressed,
 )
-from pipeline.sources.fields import MAX_URL, TOO_LARGE, without_credentials
-from pipeline.sources.pages import IncompleteError, outcome, url_of, why_no_page
+from pipeline.sources.fields import TOO_LARGE
+from pipeline.sources.pages import (
+    IncompleteError,
+    header_fields,
+    http_fields,
+    outcome,
+    url_of,
+    why_no_page,
+)
 from pipeline.sources.records import Problem, Record, Skipped, Span
 from pipeline.sources.walk import INCOMPLETE, MAX_RECORD, VERSION, Block, walk
 
@@ -270,8 +277,9 @@ def _outcome(block: Block, path: str, position: int) -> Outcome:
         record = next(iter(ArchiveIterator(io.BytesIO(block.data))))
         if block.reason is None:
             return outcome(record, path, position)
-        skipped = why_no_page(record) if block.reason == TOO_LARGE else None
-        url = without_credentials(url_of(record))[:MAX_URL] or None
+        warc, http = header_fields(record.headers), http_fields(record)
+        skipped = why_no_page(record, warc, http) if block.reason == TOO_LARGE else None
+        url = public_url(warc)
     except (OSError, IncompleteError, StopIteration) as error:
         skipped, url = None, None
         if block.reason is None:
