@@ -31,7 +31,7 @@ from pipeline.sources.pages import (
     header_fields,
     http_fields,
     outcome,
-    url_of,
+    public_url,
     why_no_page,
 )
 from pipeline.sources.records import Problem, Record, Skipped, Span
