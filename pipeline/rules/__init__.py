@@ -3,6 +3,6 @@
 from pipeline.rules.metrics import measure
 from pipeline.rules.rule import Rule
 from pipeline.rules.table import RULES
-from pipeline.rules.verdicts import verdicts
+from pipeline.rules.verdicts import fails, verdicts
 
-__all__ = ["RULES", "Rule", "measure", "verdicts"]
+__all__ = ["RULES", "Rule", "fails", "measure", "verdicts"]
