@@ -86,6 +86,13 @@ PAGE_FACTS = (
     Column("declared_language", pa.string(), "The `lang` of the page, as declared.", True),
     Column("canonical_url", pa.string(), "`link rel=canonical`.", True),
     Column("published", pa.string(), "Publication date as stated, ISO 8601.", True),
+    Column("n_lines", pa.int32(), "Lines (blocks) of the visible page.", True),
+    Column("aside_share", pa.float32(), "Visible characters in menus, footers, …; 0 to 1.", True),
+    Column("has_age_gate", pa.bool_(), "A line asks or tells the reader's age (18, 20).", True),
+    Column("content_rating", pa.string(), "`meta rating`: adult, RTA-…, general, …", True),
+    Column("page_type", pa.string(), "`og:type`: article, website, product, …", True),
+    Column("generator", pa.string(), "`meta generator`: what wrote the page.", True),
+    Column("redirects", pa.bool_(), "It moves the reader on: `meta refresh` or a script.", True),
 )
 """What is kept of the HTML before it is dropped; all null for inputs without HTML."""
 

@@ -1,0 +1,114 @@
+"""What a page may cost: the limits over which it is not parsed but counted by a reason.
+
+The parser (lexbor) grows faster than its input on two forms of hostile HTML. Each is bounded on
+the source by a test that is linear and that no page of the labelled crawl fails;
+`docs/decisions/04-extraction.md` has the figures.
+"""
+
+import re
+from collections import Counter
+
+from pipeline.errors import SeimaiError
+
+LONGEST_PAGE = 5_000_000
+"""Characters; Common Crawl itself cuts payloads at 5 MiB (1 MiB before March 2025)."""
+
+MOST_ATTRIBUTES = 20_000
+"""Attributes in one tag: lexbor compares each with all before it (100,000 of them: 19 s)."""
+
+MOST_REOPENED = 1_000_000
+"""Formatting left open is opened again in every later block: 24 kB of `<b a=1><b a=2>…<p><p>…`
+take 770 MB."""
+
+_FORMATTING = re.compile(
+    r"<(/?)(b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
+)
+_NO_MARKUP_INSIDE = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp)\b.*?(?:</\1|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_GAP = re.compile(r"[\s/\"']+")
+_QUOTED_TAG_END = re.compile(r"=\s*+(?:\"[^\">]*+|'[^'>]*+)>")
+_NONCHARACTERS = re.compile("[\ufdd0-\ufdef]")
+
+
+class UnreadablePage(SeimaiError):  # noqa: N818  the fate of a page, counted; not our failure
+    """A page over a limit of time or memory.
+
+    Attributes:
+        reason: the short snake_case name that it is counted by.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def parseable(html: str) -> str:
+    """The page as the parser may have it: valid Unicode, no noncharacters, within the limits.
+
+    Noncharacters (U+FDD0 to U+FDEF) mean nothing in a text; `render` marks places with them.
+
+    Raises:
+        UnreadablePage: the page is over a limit; nothing was parsed.
+    """
+    if len(html) > LONGEST_PAGE:
+        raise UnreadablePage(
+            "html_too_long",
+            f"the page has {len(html):,} characters of HTML; {LONGEST_PAGE:,} are read at most",
+        )
+    html = _valid(html)
+    if _may_explode(html):
+        # Measured is what is then parsed, so nothing can hide in a comment or a script.
+        html = _NO_MARKUP_INSIDE.sub("", html)
+        if _may_explode(html):
+            raise UnreadablePage(
+                "html_explosive",
+                f"a tag may have over {MOST_ATTRIBUTES:,} attributes, or formatting left open "
+                f"would be opened again over {MOST_REOPENED:,} times; no parser reads that cheaply",
+            )
+    return html
+
+
+def _valid(html: str) -> str:
+    try:
+        encoded = html.encode()
+    except UnicodeEncodeError:
+        encoded = html.encode("utf-8", "replace")
+        html = encoded.decode()
+    return _NONCHARACTERS.sub("", html) if b"\xef\xb7" in encoded else html
+
+
+def _may_explode(html: str) -> bool:
+    return _attributes_of_one_tag(html) > MOST_ATTRIBUTES or _reopened(html) > MOST_REOPENED
+
+
+def _attributes_of_one_tag(html: str) -> int:
+    """An upper bound, without tokenising: outside quotes, a tag ends at the first `>`."""
+    if len(html) < 2 * MOST_ATTRIBUTES:  # an attribute takes two characters
+        return len(html) // 2
+    pieces = html.split(">")
+    longest = max(map(len, pieces)) // 2
+    if longest > MOST_ATTRIBUTES:
+        longest = max(
+            len(_GAP.findall(piece)) for piece in pieces if len(piece) // 2 > MOST_ATTRIBUTES
+        )
+    return longest * (1 + len(_QUOTED_TAG_END.findall(html)))
+
+
+def _reopened(html: str) -> int:
+    """An upper bound on formatting elements opened again: the deepest run, in every other tag."""
+    tags = html.count("<")
+    if tags**2 <= 4 * MOST_REOPENED:  # at worst, half of the tags stay open in the other half
+        return 0
+    open_now: Counter[str] = Counter()
+    depth = deepest = 0
+    for closing, name in _FORMATTING.findall(html):
+        if not closing:
+            open_now[name.lower()] += 1
+            depth += 1
+            deepest = max(deepest, depth)
+        elif open_now[name.lower()]:
+            open_now[name.lower()] -= 1
+            depth -= 1
+    return deepest * tags
