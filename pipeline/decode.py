@@ -154,9 +154,14 @@ DECLARED = 3.0
 SOUND = 0.5
 """Weight of each character of more than one byte in UTF-8: other text hardly ever forms one."""
 
+SOUGHT = 1.5
+"""Weight of being Japanese: it decides between readings of a few characters."""
+
 CONVINCING = 0.5
 """Mean weight of a character that needs no comparison: no other encoding reads as well as that
-where one is declared, nor for bytes that make good cp932, which in another are mostly invalid."""
+where one is declared, nor bytes that make good cp932 with kana: in others they mean nothing."""
+
+_KANA = re.compile("[ぁ-ヺ]")
 
 
 def _heaviest(payload: bytes, declared: list[str]) -> str:
@@ -166,12 +171,24 @@ def _heaviest(payload: bytes, declared: list[str]) -> str:
     for name in chain(declared, _suggested(sample)):
         if name in weights or not _is_readable(name):
             continue
-        weight, characters = _weight(_read(sample, name))
-        if (name in declared or name == "cp932") and weight >= CONVINCING * characters > 0:
+        text = _read(sample, name)
+        weight, characters = _weight(text)
+        if weight >= CONVINCING * characters > 0 and (
+            name in declared or (name == "cp932" and _KANA.search(text))
+        ):
             return name
-        known = DECLARED * (name in declared) + SOUND * characters * (name == "utf-8")
-        weights[name] = weight + known
+        weights[name] = weight + _credit(name, weight, characters, declared)
     return max(weights, key=weights.__getitem__)
+
+
+def _credit(name: str, weight: float, characters: int, declared: list[str]) -> float:
+    """What speaks for an encoding besides the text that it gives."""
+    credit = DECLARED if name in declared else 0.0
+    if name == "utf-8":
+        credit += SOUND * characters
+    if name in JAPANESE_ENCODINGS and weight > 0:
+        credit += SOUGHT
+    return credit
 
 
 def _telling_part(payload: bytes) -> bytes:
@@ -194,7 +211,7 @@ def _suggested(sample: bytes) -> Iterator[str]:
     yield "utf-8"
     if b"\x1b" in sample:
         yield "iso-2022-jp"
-    if sample.count(b"\0") * 10 > len(sample):
+    if sample.count(b"\0") * 50 > len(sample):
         yield from ("utf-16-le", "utf-16-be")
     if _is_utf8(sample):
         return
@@ -217,8 +234,12 @@ def _weight(text: str) -> tuple[float, int]:
     """How much a reading looks like what people write, and its characters beyond ASCII."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     weights = _weights()[np.minimum(points, 0xFFFF)]
-    return float(weights.sum()), int(np.count_nonzero(points > 0x7F))
+    lone = len(_LONE_KANJI.findall(text))
+    return float(weights.sum()) - lone, int(np.count_nonzero(points > 0x7F))
 
+
+# The quotation marks of windows-1252 make kanji in Shift_JIS: "don't" would end in 痴.
+_LONE_KANJI = re.compile("(?<=[a-z])[\u4e00-\u9fff](?=[a-z ])")
 
 # Ranges of the first plane and the weight of a character in them; what is not named weighs 0.
 _BLOCKS = (
@@ -340,6 +361,8 @@ codecs.register_error(_VENDOR_CHARACTERS, _vendor_character)
 _ESCAPE = re.compile(rb"\x1b(\$[@B]|\$\([DOPQ]|\([BHIJ])|([\x0e\x0f])")
 _HIGH_HALF = bytes(byte | 0x80 if 0x21 <= byte <= 0x7E else byte for byte in range(256))
 
+_ROMAN = str.maketrans("\\~", "¥‾")  # where JIS X 0201 departs from ASCII
+
 
 def _read_iso_2022_jp(payload: bytes) -> str:
     """Reads all the 7-bit Japanese sets by handing each run to the EUC form of its set."""
@@ -356,7 +379,8 @@ def _read_iso_2022_jp(payload: bytes) -> str:
 def _read_run(run: bytes, character_set: bytes) -> str:
     """One run between escapes; half-width kana may stand unescaped (Microsoft's CP50220)."""
     if character_set in (b"(B", b"(J", b"(H"):
-        return _read_euc_jp(re.sub(rb"[\xa1-\xdf]", b"\x8e\\g<0>", run))
+        text = _read_euc_jp(re.sub(rb"[\xa1-\xdf]", b"\x8e\\g<0>", run))
+        return text if character_set == b"(B" else text.translate(_ROMAN)
     run = run.translate(_HIGH_HALF)
     if character_set == b"(I":
         return _read_euc_jp(re.sub(rb"[\xa1-\xdf]", b"\x8e\\g<0>", run))

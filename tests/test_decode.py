@@ -110,6 +110,10 @@ def test_half_width_kana_come_in_many_ways(label: str, page: bytes) -> None:
     assert decode(page, label).text == "ｻﾄｳさん"
 
 
+def test_yen_signs_are_read_in_seven_bits() -> None:
+    assert decode("価格 ¥1,000".encode("iso2022_jp"), None).text == "価格 ¥1,000"
+
+
 def test_jis_x_0212_and_0213_are_read_in_seven_bits() -> None:
     assert decode("丂さん".encode("iso2022_jp_1"), "iso-2022-jp").text == "丂さん"
     assert decode("俱さん".encode("iso2022_jp_2004"), "iso-2022-jp").text == "俱さん"
@@ -141,6 +145,12 @@ def test_sound_utf8_beats_a_declared_single_byte_encoding() -> None:
 
 def test_a_lone_latin_sign_does_not_become_kana() -> None:
     assert decode(b"<p>\xa9 2024 Example Ltd</p>", None).text == "<p>© 2024 Example Ltd</p>"
+
+
+@pytest.mark.parametrize("declared", [None, "iso-8859-1", "utf-8"])
+def test_the_curly_quotes_of_english_do_not_become_kanji(declared: str | None) -> None:
+    page = b"It\x92s the dog\x92s dinner, don\x92t you think?"
+    assert decode(page, declared).text == "It’s the dog’s dinner, don’t you think?"
 
 
 def test_kanji_that_are_also_sound_utf8_follow_the_declaration() -> None:
