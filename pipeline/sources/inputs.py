@@ -132,7 +132,7 @@ def _matches(argument: str) -> Iterator[Input]:
         return path if local else cast("str", filesystem.unstrip_protocol(path))
 
     if filesystem.isdir(inner):
-        files = [path for path in filesystem.find(inner) if not _is_hidden(path, inner)]
+        files = _below(filesystem, inner)
     elif filesystem.exists(inner):
         item = _input(named(inner), filesystem.info(inner))
         if item.format == "unknown":
@@ -142,13 +142,23 @@ def _matches(argument: str) -> Iterator[Input]:
         yield item
         return
     elif _GLOB_SIGNS & set(argument):
-        files = [path for path in filesystem.glob(inner) if not filesystem.isdir(path)]
+        found = filesystem.glob(inner, detail=True)
+        files = {path: info for path, info in found.items() if info["type"] != "directory"}
     else:
         raise InputError(f"{argument}: no such file or folder; expected {KNOWN_FORMATS}")
     if not files:
         raise InputError(f"{argument}: holds no file; expected {KNOWN_FORMATS}")
-    for path in files:
-        yield _input(named(path), filesystem.info(path))
+    for path, info in files.items():
+        yield _input(named(path), info)
+
+
+def _below(filesystem: fsspec.AbstractFileSystem, folder: str) -> dict[str, dict[str, object]]:
+    """What a folder holds, at any depth, by path; hidden files and folders are left out."""
+    try:
+        found = filesystem.find(folder, detail=True, on_error="raise")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed: {error}") from error
+    return {path: info for path, info in found.items() if not _is_hidden(path, folder)}
 
 
 def _is_hidden(path: str, folder: str) -> bool:
