@@ -84,6 +84,13 @@ def test_exact_and_near_copies_are_grouped_and_counted(tmp_path: Path) -> None:
     assert (found.documents, found.exact_copies, found.clustered, found.clusters) == (7, 2, 5, 4)
 
 
+def test_documents_without_any_text_are_nobodys_copies(tmp_path: Path) -> None:
+    run = run_of(tmp_path, [Page("", f"https://empty.example.jp/{n}") for n in range(3)])
+    group(run.path, InProcess())
+    assert groups(run)["exact_id"].equals(groups(run)["id"])
+    assert set(groups(run)["cluster_size"].to_pylist()) == {1}
+
+
 def test_a_part_of_groups_stands_beside_its_part_of_documents(tmp_path: Path) -> None:
     run = run_of(tmp_path, PAGES, parts=3)
     group(run.path, InProcess())

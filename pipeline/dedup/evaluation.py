@@ -317,13 +317,17 @@ def _disagreements(
 
 
 def jaccard(ours: str, theirs: str, chars: int) -> float:
-    """The exact Jaccard similarity of two texts' sets of character n-grams; 1 for equal texts.
+    """The exact Jaccard similarity of the sets of character n-grams of two texts.
+
+    Texts without any n-gram are alike if they are equal and say something at all.
 
     >>> jaccard("精米は三度とぐ", "精米は二度とぐ", 3)
     0.25
     """
     left, right = _shingles(ours, chars), _shingles(theirs, chars)
-    return len(left & right) / len(left | right) if left | right else float(ours == theirs)
+    if not left | right:
+        return float(bool(ours) and ours == theirs)
+    return len(left & right) / len(left | right)
 
 
 def _shingles(text: str, chars: int) -> set[str]:

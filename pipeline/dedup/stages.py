@@ -31,7 +31,7 @@ from pipeline import storage
 from pipeline.dedup.buckets import BAND_ROW, BandShape, band_rows, link
 from pipeline.dedup.components import forest_of, large_star, small_star
 from pipeline.dedup.exchange import Slice, receive, send
-from pipeline.dedup.signatures import slots
+from pipeline.dedup.signatures import content_hashes, slots
 from pipeline.errors import IntegrityError
 from pipeline.tasks import Attempt
 from schemas import GROUPS, SIGNATURE_SLOTS
@@ -157,8 +157,10 @@ class Occurrences(Stage[Pack]):
             _read(part, ["id", "content_hash", "signature"]) for part in task.parts
         )
         rows = np.empty(documents.num_rows, OCCURRENCE)
-        rows["hash"] = hash_words(documents["content_hash"])
         rows["id"] = id_words(documents["id"])
+        rows["hash"] = hash_words(documents["content_hash"])
+        nothing = (rows["hash"] == hash_words(pa.chunked_array([content_hashes([""])]))).all(axis=1)
+        rows["hash"][nothing] = rows["id"][nothing]  # no text is a copy of no text
         rows["pack"] = task.number
         rows["row"] = np.arange(len(rows))
         self.send(attempt, "occurrences", rows, rows["hash"][:, 0])

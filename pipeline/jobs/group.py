@@ -33,7 +33,7 @@ MOST_PACKS = 1_000
 LINKS_FOR_ONE_WORKER = 100_000_000
 """Links up to which one worker finds the components: a minute or two, in memory for the nodes."""
 
-_VERSION = "groups/1"
+_VERSION = "groups/2"
 
 
 @dataclass(frozen=True, slots=True)
