@@ -34,7 +34,7 @@ _SCRIPT = (
 )
 
 _LINES = (
-    _count("n_lines", "Lines."),
+    _count("text_lines", "Lines of `text`."),
     _length("mean_line_chars", "Mean characters of a line."),
     _share("short_line_share", "Lines of at most 10 characters, of all lines."),
     _share("punctuated_line_share", "Lines that end in 。！？!?… or brackets after, of all lines."),
@@ -57,7 +57,7 @@ _REPETITION = (
         for n in (2, 3, 4)
     ),
     *(
-        _share(f"duplicate_{n}gram_share", f"Different rows of {n} characters that come again, of all.")
+        _share(f"duplicate_{n}gram_share", f"Rows of {n} characters that come again, of all kinds.")
         for n in range(5, 11)
     ),
     Column("compression_ratio", pa.float32(), "Bytes after zlib (level 6) by bytes of UTF-8."),

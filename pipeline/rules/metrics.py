@@ -90,11 +90,11 @@ def _kana_at_start(text: Characters) -> np.ndarray:
 
 def _longest_run(text: Characters) -> np.ndarray:
     """Runs of one character, seen as stretches of positions that equal the one before."""
-    same = text.codes[1:] == text.codes[:-1]
-    same[text.starts + text.lengths - 1] = False  # the newline after a text is not part of it
-    same[text.starts[1:] - 1] = False
-    bounds = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).view(np.int8)))
-    starts, ends = bounds[::2], bounds[1::2]
+    same = np.append(False, text.codes[1:] == text.codes[:-1])
+    same[text.starts] = False
+    same[text.starts + text.lengths] = False  # the newline after a text is not part of it
+    changes = np.flatnonzero(np.diff(same.view(np.int8), prepend=0, append=0))
+    starts, ends = changes[::2], changes[1::2]
     return np.maximum(text.maximum(starts, ends - starts + 1), text.lengths > 0)
 
 

@@ -76,7 +76,7 @@ def line_metrics(text: Characters) -> Columns:
     punctuated = text.per_document(found.starts[_ends_sentence(text, found)])
     repeated, repeated_chars = _repetition(text, found, count, n_chars)
     return {
-        "n_lines": count,
+        "text_lines": count,
         "mean_line_chars": share(n_chars, count),
         "short_line_share": share(short, count),
         "punctuated_line_share": share(punctuated, count),
