@@ -38,9 +38,7 @@ _FIRST_YEAR, _LAST_YEAR = 1990, 2100  # before the Web, or after this program: a
 _AGE_GATE = re.compile(
     r"(?:18|１８|十八|20|２０)(?:歳|才)(?:未満|以上)(?:の方|ですか|のみ|は|お断り|閲覧|入場|禁止)"
 )
-_SCRIPTED_MOVE = re.compile(
-    r"(?:window|document|top|self)\.location(?:\.href)?\s{0,9}=[^=]|location\.replace\("
-)
+_SCRIPTED_MOVE = re.compile(r"location(?:\.href\s{0,9}=[^=]|\s{0,9}=\s{0,9}[\"']|\.replace\()")
 
 
 def of_page(html: str, page: Rendered, url: str, robots: str | None) -> dict[str, object]:
@@ -88,7 +86,8 @@ class _Declarations:
 
 def _declarations(html: str) -> _Declarations:
     declared = _Declarations()
-    for tag, written in _DECLARATION.findall(_COMMENT.sub("", html[:_HEAD_CHARS])):
+    head, _, _ = html[:_HEAD_CHARS].partition("</head")
+    for tag, written in _DECLARATION.findall(_COMMENT.sub("", head)):
         attributes = _attributes(written)
         match tag.lower():
             case "meta":

@@ -29,6 +29,8 @@ _NO_MARKUP_INSIDE = re.compile(
 )
 _GAP = re.compile(r"[\s/\"']+")
 _QUOTED_TAG_END = re.compile(r"=\s*+(?:\"[^\">]*+|'[^'>]*+)>")
+_OPEN_VALUE = re.compile(r"=\s*+(?:\"[^\"]*+|'[^']*+)\Z")
+_QUOTE = re.compile("[\"']")
 _NONCHARACTERS = re.compile("[\ufdd0-\ufdef]")
 
 
@@ -84,16 +86,20 @@ def _may_explode(html: str) -> bool:
 
 
 def _attributes_of_one_tag(html: str) -> int:
-    """An upper bound, without tokenising: outside quotes, a tag ends at the first `>`."""
+    """An upper bound, without tokenising: a tag ends at the first `>` outside a quoted value."""
     if len(html) < 2 * MOST_ATTRIBUTES:  # an attribute takes two characters
         return len(html) // 2
     pieces = html.split(">")
-    longest = max(map(len, pieces)) // 2
-    if longest > MOST_ATTRIBUTES:
-        longest = max(
-            len(_GAP.findall(piece)) for piece in pieces if len(piece) // 2 > MOST_ATTRIBUTES
-        )
-    return longest * (1 + len(_QUOTED_TAG_END.findall(html)))
+    if max(map(len, pieces)) // 2 * (1 + len(_QUOTED_TAG_END.findall(html))) <= MOST_ATTRIBUTES:
+        return MOST_ATTRIBUTES
+    most = run = 0
+    in_value = False
+    for piece in pieces:
+        run += len(_GAP.findall(piece))
+        most = max(most, run)
+        in_value = bool(_OPEN_VALUE.search(piece)) or (in_value and not _QUOTE.search(piece))
+        run = run if in_value else 0
+    return most
 
 
 def _reopened(html: str) -> int:

@@ -60,10 +60,10 @@ def _kinds(lines: Sequence[Line]) -> list[_Kind]:
 
 
 def _kind(line: Line) -> _Kind:
-    if line.chars < _FURNITURE_CHARS and _FURNITURE.search(line.text):
-        return "aside"
     if line.link_chars > _LINK_DENSE * line.chars:
         return "links"
+    if line.chars < _FURNITURE_CHARS and _FURNITURE.search(line.text):
+        return "aside"
     if line.chars >= _PROSE_CHARS or _PUNCTUATION.search(line.text):
         return "prose"
     return "short"

@@ -33,19 +33,21 @@ _ASIDE_TAGS = (
     "nav,footer,aside,[role=navigation],[role=contentinfo],[role=complementary],[role=search],"
     "[role=banner]"
 )
-_ASIDE_PARTS = re.compile(
-    "breadcrumb|pankuzu|topicpath|sidebar|footer|navigation|widget|share|sns|social|related|pager"
-    "|pagination|cookie|copyright"
+_ASIDE_PARTS = (
+    *("breadcrumb", "pankuzu", "topicpath", "sidebar", "footer", "navigation", "widget", "share"),
+    *("sns", "social", "related", "pager", "pagination", "cookie", "copyright"),
 )
 """Parts of class names and ids: `related` stands for related-posts, entryRelated, …"""
-_ASIDE_NAMES = re.compile(
-    r"(?<!\S)(?:side|menu|nav|navi|gnav|navbar|toc|comments|site-header)(?!\S)"
+_ASIDE_NAMES = frozenset(
+    ("side", "menu", "nav", "navi", "gnav", "navbar", "toc", "comments", "site-header")
 )
 """Whole class names and ids; as parts they are found in wrappers of whole pages."""
 _MAIN_TAGS = "main,article,[role=main],[itemprop=articleBody]"
-_MAIN_NAMES = re.compile(
-    r"(?<!\S)(?:main|contents?|main-content|article|post|entry|(?:entry|post)-content"
-    r"|(?:article|post|entry)-body)(?!\S)"
+_MAIN_NAMES = frozenset(
+    {
+        *("main", "content", "contents", "main-content", "article", "post", "entry"),
+        *("entry-content", "post-content", "article-body", "post-body", "entry-body"),
+    }
 )
 _MOST_MARKED = 2000
 """Elements marked a page; a page with more is not made of regions."""
@@ -123,15 +125,12 @@ def _skipped(html: str) -> list[str]:
 
 def _mark_places(tree: HTMLTree, html: str) -> None:
     names = " ".join({*_CLASSES.findall(html), *_IDS.findall(html)})
-    parts = [f'[class*="{part}"],[id*="{part}"]' for part in _found(_ASIDE_PARTS, names)]
-    asides = [f".{name},#{name}" for name in _found(_ASIDE_NAMES, names)]
-    mains = [f".{name},#{name}" for name in _found(_MAIN_NAMES, names)]
+    words = set(names.split())
+    parts = [f'[class*="{part}"],[id*="{part}"]' for part in _ASIDE_PARTS if part in names]
+    asides = [f".{name},#{name}" for name in sorted(_ASIDE_NAMES & words)]
+    mains = [f".{name},#{name}" for name in sorted(_MAIN_NAMES & words)]
     _mark(tree, ",".join([_ASIDE_TAGS, *parts, *asides]), _ASIDE, _ASIDE_END)
     _mark(tree, ",".join([_MAIN_TAGS, *mains]), _MAIN, _MAIN_END)
-
-
-def _found(words: re.Pattern[str], names: str) -> list[str]:
-    return sorted(set(words.findall(names)))
 
 
 def _mark(tree: HTMLTree, selectors: str, start: str, end: str) -> None:
@@ -145,7 +144,9 @@ def _mark(tree: HTMLTree, selectors: str, start: str, end: str) -> None:
 
 
 def _lines(written: str) -> list[Line]:
-    text = _UNCLOSED.sub("", written)
+    text = written
+    if text.count("<a ") > text.count("</a>"):
+        text = _UNCLOSED.sub("", text)
     if '<a href="">' in text:  # `<a name=…>`, often never closed in old pages: a place, no link
         text = _ANCHOR.sub(r"\1", text)
     text = _LINK_TAG.sub(_LINK, text).replace("</a>", _LINK_END)
