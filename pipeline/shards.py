@@ -8,8 +8,9 @@ depend on the plan alone.
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -26,6 +27,10 @@ from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS
 
 _BESIDE = [*SCORES.names[1:], *GROUPS.names[1:]]
 _FROM_DOCUMENTS = [name for name in SHARDS.names if name in DOCUMENTS.names]
+STRIPS_A_SHARD = 16
+"""A shard is mixed from at least so many places; only row groups that are large beside a shard
+have to be cut for that, and are then read more than once."""
+
 _ROW_BYTES = 64
 """What a row costs beside its text, compressed: the id, the cluster, the scores."""
 
@@ -104,9 +109,10 @@ def plan(
     pieces = [
         piece
         for number, (part, path) in enumerate(zip(parts, decisions, strict=True))
-        for piece in _pieces(number, part, path)
+        for row_group in _row_groups(number, part, path)
+        for piece in strips(row_group, sizes.size / STRIPS_A_SHARD)
     ]
-    pieces.sort(key=lambda piece: _draw(seed, parts[piece.slice.part].task, piece.slice.row_group))
+    pieces.sort(key=lambda piece: _draw(seed, parts[piece.slice.part].task, piece.slice.begin))
     sources = [
         Source(part.paths["documents"], part.paths["scores"], part.paths["groups"], path)
         for part, path in zip(parts, decisions, strict=True)
@@ -128,6 +134,19 @@ class Piece:
 
     slice: Slice
     weights: NDArray[np.float64]
+
+
+def strips(piece: Piece, weight: float) -> list[Piece]:
+    """A piece cut into strips of equal rows, so that none is much heavier than `weight`."""
+    count = max(1, math.ceil(float(piece.weights.sum()) / weight))
+    bounds = np.linspace(0, len(piece.weights), count + 1).astype(np.int64).tolist()
+    begin = piece.slice.begin
+    return [
+        Piece(
+            replace(piece.slice, begin=begin + first, end=begin + last), piece.weights[first:last]
+        )
+        for first, last in itertools.pairwise(bounds)
+    ]
 
 
 def cut(pieces: Sequence[Piece], size: int) -> list[tuple[Slice, ...]]:
@@ -163,7 +182,7 @@ def cut(pieces: Sequence[Piece], size: int) -> list[tuple[Slice, ...]]:
     return [tuple(slices) for slices in shards if slices]
 
 
-def _pieces(number: int, part: Part, decisions: str) -> Iterator[Piece]:
+def _row_groups(number: int, part: Part, decisions: str) -> Iterator[Piece]:
     """The row groups of one part, with what their kept rows will weigh in a shard."""
     kept = _column(decisions, "kept").to_numpy(zero_copy_only=False)
     characters = np.asarray(_column(part.paths["documents"], "n_chars"), np.float64)

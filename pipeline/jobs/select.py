@@ -76,9 +76,11 @@ def _decide(
     parts: Sequence[Part], recipe: Recipe, folder: str, settings: str
 ) -> Mapping[str, Commit]:
     """The decisions on all parts; all of them are made again unless all are there."""
-    wanted = {part.task for part in parts}
     done = commits(folder)
-    if done.keys() == wanted and all(commit.settings == settings for commit in done.values()):
+    if done.keys() == {part.task for part in parts} and all(
+        commit.settings == settings and storage.exists(part_path(folder, commit, "decisions"))
+        for commit in done.values()
+    ):
         return done
     for task in done:
         withdraw(folder, task)
