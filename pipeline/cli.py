@@ -11,6 +11,7 @@ import click
 
 from classifiers.bundle import load
 from pipeline import console, graph, recipe
+from pipeline.dedup.evaluation import evaluate as evaluate_duplicates
 from pipeline.errors import OptionError, SeimaiError
 from pipeline.execution import Execution
 from pipeline.explain import explain, explain_text
@@ -286,6 +287,25 @@ def explain_command(
         click.echo(explain(run, document, url, selection))
     else:
         raise OptionError("explain: neither RUN nor --text is given, one of them is expected.")
+
+
+@cli.group("evaluate")
+def evaluate_group() -> None:
+    """Hold a run against what people know of its pages."""
+
+
+@evaluate_group.command("duplicates")
+@_run_folder
+@click.option("--truth", required=True, metavar="FILE", help="A TSV of family, url and kind.")
+def evaluate_duplicates_command(run: str, truth: str) -> None:
+    """Precision and recall of a run's groups, by pair and by family, and every disagreement.
+
+    \b
+    Example:
+      seimai evaluate duplicates RUN --truth duplicates.tsv
+    """
+    for line in evaluate_duplicates(run, truth).lines():
+        click.echo(line)
 
 
 def main() -> NoReturn:
