@@ -152,7 +152,7 @@ DECLARED = 3.0
 """Weight of being declared: it decides where the bytes say little (a © or two)."""
 
 SOUND = 0.5
-"""Weight of each character of more than one byte in UTF-8: other text hardly ever forms one."""
+"""Weight of each character beyond ASCII in UTF-8: other text hardly ever forms one."""
 
 SOUGHT = 1.5
 """Weight of being Japanese: it decides between readings of a few characters."""
@@ -231,11 +231,11 @@ def _is_utf8(sample: bytes) -> bool:
 
 
 def _weight(text: str) -> tuple[float, int]:
-    """How much a reading looks like what people write, and its characters beyond ASCII."""
+    """How much a reading looks like what people write, and how many characters it reads."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     weights = _weights()[np.minimum(points, 0xFFFF)]
     lone = len(_LONE_KANJI.findall(text))
-    return float(weights.sum()) - lone, int(np.count_nonzero(points > 0x7F))
+    return float(weights.sum()) - lone, int(np.count_nonzero(points > 0x7F)) - text.count("\ufffd")
 
 
 # The quotation marks of windows-1252 make kanji in Shift_JIS: "don't" would end in 痴.
