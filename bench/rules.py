@@ -18,7 +18,7 @@ from labelled_crawl import labelled_pages
 
 from pipeline import rules
 from pipeline.decode import decode
-from pipeline.html import extract
+from pipeline.html import UnreadablePage, extract
 from pipeline.rules import metrics, ngrams, phrases, segments
 from pipeline.rules.characters import slices
 from pipeline.text import dedup_view, normalise
@@ -37,10 +37,14 @@ def main() -> None:
 def pages(data: Path) -> Iterator[tuple[dict[str, str], str, float | None]]:
     """Japanese pages: their label, main text as extracted, and link share."""
     for page in labelled_pages(data):
-        if page.holds_japanese:
+        if not page.holds_japanese:
+            continue
+        try:
             extracted = extract(decode(page.payload, page.charset).text, page.url)
-            links = extracted.facts["link_share"]
-            yield page.labels, extracted.text, links if isinstance(links, float) else None
+        except UnreadablePage:
+            continue
+        links = extracted.facts["link_share"]
+        yield page.labels, extracted.text, links if isinstance(links, float) else None
 
 
 def print_times(data: Path) -> None:
