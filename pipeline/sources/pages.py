@@ -24,12 +24,13 @@ from pipeline.sources.records import Problem, Record, Skipped
 _RESPONSE = WarcRecordType.response
 _CONVERSION = WarcRecordType.conversion
 _OK = 200
+_MOST_DIGITS = 18  # of a length; more do not fit 64 bits
 _TEXT = "text/plain"
 _MAX_CHARSET = 40  # the longest registered name of a character set
 
 
-class IncompleteError(Exception):
-    """The body ends before the length that the record declares."""
+class UnsoundError(Exception):
+    """The record declares no usable length, or its body ends before it."""
 
 
 def outcome(record: WarcRecord, path: str, position: int) -> Record | Skipped | Problem:
@@ -44,9 +45,12 @@ def outcome(record: WarcRecord, path: str, position: int) -> Record | Skipped | 
         position: its offset there.
 
     Raises:
-        IncompleteError: the body is shorter than declared.
+        UnsoundError: the record has no usable length, or its body is shorter.
     """
     warc = header_fields(record.headers)
+    length = warc.get("content-length", "")
+    if not (length.isascii() and length.isdecimal() and len(length) <= _MOST_DIGITS):
+        raise UnsoundError(f"Content-Length: {length[:80]!r}")
     http = http_fields(record)
     skipped = why_no_page(record, warc, http)
     if skipped is not None:
@@ -128,7 +132,7 @@ def _body(record: WarcRecord) -> bytes:
     declared = record.content_length
     body: bytes = record.reader.read()
     if len(body) < declared:
-        raise IncompleteError
+        raise UnsoundError(f"{len(body)} of {declared} bytes")
     return body
 
 

@@ -27,7 +27,7 @@ from pipeline.sources.compressed import (
 )
 from pipeline.sources.fields import TOO_LARGE
 from pipeline.sources.pages import (
-    IncompleteError,
+    UnsoundError,
     header_fields,
     http_fields,
     outcome,
@@ -128,7 +128,7 @@ class _Members:
                 leash.buffers = length // _BUFFER + 2
                 place = record.stream_pos
                 yield place, outcome(record, self._path, place)
-        except (OSError, IncompleteError):
+        except (OSError, UnsoundError):
             return
 
     def _read_with_care(
@@ -280,7 +280,7 @@ def _outcome(block: Block, path: str, position: int) -> Outcome:
         warc, http = header_fields(record.headers), http_fields(record)
         skipped = why_no_page(record, warc, http) if block.reason == TOO_LARGE else None
         url = public_url(warc)
-    except (OSError, IncompleteError, StopIteration) as error:
+    except (OSError, UnsoundError, StopIteration) as error:
         skipped, url = None, None
         if block.reason is None:
             block = Block(position, b"", "record_unreadable", str(error))
