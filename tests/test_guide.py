@@ -1,0 +1,73 @@
+"""What README and guide show can be done: the commands are there, the code runs."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from pipeline.cli import cli
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "README.ja.md", "docs/guide.md", "docs/guide.ja.md")
+PAIRS = (("README.md", "README.ja.md"), ("docs/guide.md", "docs/guide.ja.md"))
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_NEEDS_A_RUN = "RUN/"
+
+
+def _blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [body for found, body in _FENCE.findall(text) if found == language]
+
+
+def _commands(page: str) -> list[list[str]]:
+    """The seimai commands of a page, without Beam's own options."""
+    lines = "".join(_blocks(page, "")).replace("\\\n", " ").splitlines()
+    words = [shlex.split(line, comments=True) for line in lines if line.startswith("seimai ")]
+    return [command[: command.index("--")] if "--" in command else command for command in words]
+
+
+def _without_prose(block: str) -> str:
+    return re.sub(r" *(#|description:).*", "", block)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_is_shown_is_there_with_its_options(page: str) -> None:
+    commands = _commands(page)
+    assert commands
+    for _, name, *arguments in commands:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None, f"{page}: there is no `seimai {name}`"
+        known = {option for parameter in command.params for option in parameter.opts}
+        shown = {argument for argument in arguments if argument.startswith("--")}
+        assert shown <= known, f"{page}: seimai {name} has no {shown - known}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_code_that_is_shown_runs(page: str) -> None:
+    text = "朝いちばんに八百屋へ行ったら、青梅が二キロで八百円になっていた。去年より二百円高い。"
+    blocks = [block for block in _blocks(page, "python") if _NEEDS_A_RUN not in block]
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page, "exec"), {"text": text})  # noqa: S102 - our own pages
+
+
+@pytest.mark.parametrize(("english", "japanese"), PAIRS)
+def test_both_languages_show_the_same_code(english: str, japanese: str) -> None:
+    for language in ("python", "yaml"):
+        ours, theirs = (
+            [_without_prose(block) for block in _blocks(page, language)]
+            for page in (english, japanese)
+        )
+        assert ours == theirs
+    assert _commands(english) == _commands(japanese)
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/index.md"])
+def test_every_link_leads_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    for target in targets:
+        assert ((ROOT / page).parent / target).exists(), f"{page}: {target} is not there"
