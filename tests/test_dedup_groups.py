@@ -31,7 +31,7 @@ from pipeline.execution import Execution
 from pipeline.jobs import group as job
 from pipeline.jobs.group import group
 from pipeline.run import Run
-from pipeline.tasks import commits, part_path
+from pipeline.tasks import commits, part_path, withdraw
 from pipeline.text import dedup_view
 from schemas import GROUPS
 from tests.made_run import InProcess, Page, make_run
@@ -203,6 +203,43 @@ def test_a_stopped_run_goes_on_between_its_rounds(
     assert len(rest.done) < len(whole.done)
     assert commits(run.groups) == commits(other.groups)
     assert not (tmp_path / "run" / "groups" / "steps").exists(), "nothing is left lying about"
+
+
+@pytest.mark.parametrize("links_for_one_worker", [10**9, 0], ids=["one worker", "in rounds"])
+def test_joining_an_old_run_gives_the_groups_of_both_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links_for_one_worker: int
+) -> None:
+    pages = [*planted_pages(300), *PAGES, Page("", "https://empty.example.jp/")]
+    old_pages, new_pages = pages[::2], pages[1::2]
+    both = run_of(tmp_path / "both", pages, 3)
+    group(both.path, InProcess())
+    monkeypatch.setattr(job, "PACK_DOCUMENTS", 50)
+    old, new = run_of(tmp_path / "old", old_pages, 5), run_of(tmp_path / "new", new_pages, 2)
+    group(old.path, InProcess())
+    before = commits(old.groups)
+    group(
+        new.path,
+        InProcess(),
+        against=old.path,
+        links_for_one_worker=links_for_one_worker,
+    )
+    expected = by_content(groups(both))
+    assert by_content(groups(new)) == {page.id: expected[page.id] for page in new_pages}
+    assert commits(old.groups) == before, "the old run stays as it is"
+
+
+def test_only_a_run_of_the_same_shape_and_of_its_own_can_be_joined_to(tmp_path: Path) -> None:
+    first, second, third = (run_of(tmp_path / name, PAGES) for name in ("a", "b", "c"))
+    withdraw(first.groups, "t00")
+    with pytest.raises(RunError, match="Group the old run first"):
+        group(second.path, InProcess(), against=first.path)
+    group(first.path, InProcess(), SHAPES["fineweb2"])
+    with pytest.raises(RunError, match="Give the old run's shape"):
+        group(second.path, InProcess(), against=first.path)
+    group(first.path, InProcess())
+    group(second.path, InProcess(), against=first.path)
+    with pytest.raises(RunError, match="against no other run, expected"):
+        group(third.path, InProcess(), against=second.path)
 
 
 def test_an_empty_run_has_empty_groups(tmp_path: Path) -> None:

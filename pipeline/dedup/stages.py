@@ -18,7 +18,7 @@ and the signature.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -48,6 +48,9 @@ SIGNED = np.dtype([_HASH, ("signature", "<u2", (SIGNATURE_SLOTS,))])
 
 CONTENT = np.dtype([_HASH, *_EXACT])
 """A content: its smallest document, and how many there are."""
+
+KNOWN = np.dtype([_HASH, *_EXACT, *_CLUSTER])
+"""A content of an old run, with its place there."""
 
 LINK = np.dtype([("ours", "<u8"), ("theirs", "<u8")])
 """A link between two nodes, at the partition of the first; mostly sent from both ends."""
@@ -154,18 +157,18 @@ class Occurrences(Stage[Pack]):
     def fill(self, attempt: Attempt, task: Pack) -> None:
         """Write occurrences and signatures."""
         documents = pa.concat_tables(
-            _read(part, ["id", "content_hash", "signature"]) for part in task.parts
+            read_part(part, ["id", "content_hash", "signature"]) for part in task.parts
         )
         rows = np.empty(documents.num_rows, OCCURRENCE)
         rows["id"] = id_words(documents["id"])
         rows["hash"] = hash_words(documents["content_hash"])
-        nothing = (rows["hash"] == hash_words(pa.chunked_array([content_hashes([""])]))).all(axis=1)
+        nothing = empty_text(rows["hash"])
         rows["hash"][nothing] = rows["id"][nothing]  # no text is a copy of no text
         rows["pack"] = task.number
         rows["row"] = np.arange(len(rows))
         self.send(attempt, "occurrences", rows, rows["hash"][:, 0])
         signed = np.flatnonzero(documents["signature"].is_valid())
-        signed = signed[_first_of_each(rows["hash"][signed])]
+        signed = signed[first_of_each(rows["hash"][signed])]
         signatures = np.empty(len(signed), SIGNED)
         signatures["hash"] = rows["hash"][signed]
         signatures["signature"] = slots(documents["signature"].take(signed))
@@ -193,7 +196,7 @@ class Contents(Stage[Partition]):
         contents["exact_size"] = np.diff(starts, append=len(order))
         self.send(attempt, "contents", contents, contents["hash"][:, 0])
         signed = receive(task.boxes["signatures"], SIGNED)
-        signed = signed[_first_of_each(signed["hash"])]
+        signed = signed[first_of_each(signed["hash"])]
         rows = band_rows(signed["hash"][:, 0], signed["signature"], self.shape)
         self.send(attempt, "bands", rows, rows["key"])
 
@@ -214,7 +217,8 @@ class Linking(Stage[Partition]):
         attempt.count("links", len(links.nodes))
         attempt.count("buckets_over_cap", links.buckets_over_cap)
         attempt.count("rows_left_over", links.left_over)
-        _send_both_ways(self, attempt, links.nodes, links.roots)
+        found = both_ways(links.nodes, links.roots)
+        self.send(attempt, "links", found, found["ours"])
 
 
 class OneWorker(Stage[Partition]):
@@ -222,7 +226,8 @@ class OneWorker(Stage[Partition]):
 
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write each node's link to its root, from both ends."""
-        _send_both_ways(self, attempt, *forest_of(_larger_first(task)))
+        links = both_ways(*forest_of(_larger_first(task)))
+        self.send(attempt, "links", links, links["ours"])
 
 
 class LargeStar(Stage[Partition]):
@@ -244,7 +249,8 @@ class SmallStar(Stage[Partition]):
         links = receive(task.boxes["links"], LINK)
         nodes, roots, moved = small_star(links["ours"], links["theirs"])
         attempt.count("moved", moved)
-        _send_both_ways(self, attempt, nodes, roots)
+        stars = both_ways(nodes, roots)
+        self.send(attempt, "links", stars, stars["ours"])
 
 
 class Members(Stage[Partition]):
@@ -253,6 +259,7 @@ class Members(Stage[Partition]):
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write members."""
         contents = receive(task.boxes["contents"], CONTENT)
+        contents = contents[first_of_each(contents["hash"])]  # an old cluster may come twice
         links = receive(task.boxes["links"], LINK)
         nodes, first = np.unique(links["ours"], return_index=True)
         roots = np.minimum(links["ours"], links["theirs"])[first]
@@ -295,19 +302,20 @@ class Places(Stage[Partition]):
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write places."""
         contents = receive(task.boxes["contents"], CONTENT)
-        known = np.empty(len(contents), PLACE)
+        learnt = np.empty(len(contents), PLACE)
         for name in ("exact_id", "exact_size"):
-            known[name] = contents[name]
-        known["cluster_id"], known["cluster_size"] = known["exact_id"], known["exact_size"]
+            learnt[name] = contents[name]
+        _add_known(learnt, contents["hash"], receive(task.boxes["known"], KNOWN))
+        learnt["cluster_id"], learnt["cluster_size"] = learnt["exact_id"], learnt["exact_size"]
         clusters = receive(task.boxes["clusters"], CLUSTER)
         clusters = clusters[np.argsort(clusters["node"])]
         found, at = _look_up(contents["hash"][:, 0], clusters["node"])
         for name in ("cluster_id", "cluster_size"):
-            known[name][found] = clusters[name][at]
+            learnt[name][found] = clusters[name][at]
         occurrences = receive(task.boxes["occurrences"], OCCURRENCE)
         order = np.lexsort(_keys(occurrences["hash"]))
         places = np.empty(len(order), PLACE)
-        places[order] = np.repeat(known, contents["exact_size"])
+        places[order] = np.repeat(learnt, contents["exact_size"])
         places["row"] = occurrences["row"]
         send(attempt, "places", places, occurrences["pack"].astype(np.int64), self.packs)
 
@@ -336,11 +344,11 @@ class Groups(Stage[Part]):
         notes: facts of the whole grouping, for every part's commit.
     """
 
-    notes: dict[str, object]
+    notes: Mapping[str, object]
 
     def fill(self, attempt: Attempt, task: Part) -> None:
         """Write the part."""
-        ids = _read(task, ["id"])["id"]
+        ids = read_part(task, ["id"])["id"]
         places = receive(task.places, PLACE)
         columns = {
             "id": ids,
@@ -365,11 +373,17 @@ def partition_of(hashes: _Words, partitions: int) -> NDArray[np.int64]:
     return ((upper * np.uint64(partitions)) >> np.uint64(32)).astype(np.int64)
 
 
-def hash_words(column: pa.ChunkedArray) -> _Words:
+def hash_words(column: pa.Array | pa.ChunkedArray) -> _Words:
     """Content hashes as pairs of numbers that sort as the bytes do; shape (n, 2)."""
-    column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
     data = np.frombuffer(column.buffers()[1], ">u8", 2 * len(column), 16 * column.offset)
     return data.astype(np.uint64).reshape(-1, 2)
+
+
+def empty_text(hashes: _Words) -> NDArray[np.bool_]:
+    """Whether content hashes, as pairs of numbers, are those of an empty view."""
+    return np.asarray((hashes == hash_words(content_hashes([""]))).all(axis=1))
 
 
 def id_words(column: pa.ChunkedArray) -> _Words:
@@ -396,7 +410,8 @@ def id_column(words: _Words) -> pa.Array:
     return column.cast(pa.string())
 
 
-def _read(part: Part, columns: list[str]) -> pa.Table:
+def read_part(part: Part, columns: list[str]) -> pa.Table:
+    """Some columns of a part."""
     with storage.open_read(part.path) as file:
         return pq.read_table(file, columns=columns)
 
@@ -413,8 +428,8 @@ def _starts(sorted_rows: _Words) -> NDArray[np.intp]:
     return np.flatnonzero(begins)
 
 
-def _first_of_each(hashes: _Words) -> NDArray[np.intp]:
-    """One row of each distinct pair of numbers, by that pair."""
+def first_of_each(hashes: _Words) -> NDArray[np.intp]:
+    """One row of each distinct pair of numbers, in the order of the pairs; shape (m,)."""
     order = np.lexsort(_keys(hashes))
     return order[_starts(hashes[order])]
 
@@ -426,6 +441,20 @@ def _look_up(wanted: _Words, among: _Words) -> tuple[NDArray[np.intp], NDArray[n
     at = np.minimum(np.searchsorted(among, wanted), len(among) - 1)
     found = np.flatnonzero(among[at] == wanted)
     return found, at[found]
+
+
+def _add_known(places: NDArray[np.void], hashes: _Words, known: NDArray[np.void]) -> None:
+    """Counts the exact copies that an old run knows; both are told by their hashes, sorted."""
+    known = known[first_of_each(known["hash"])]
+    found, at = _look_up(hashes[:, 0], known["hash"][:, 0])
+    same = (hashes[found] == known["hash"][at]).all(axis=1)
+    found, at = found[same], at[same]
+    places["exact_size"][found] += known["exact_size"][at]
+    ours, theirs = places["exact_id"][found], known["exact_id"][at]
+    older = (theirs[:, 0] < ours[:, 0]) | (
+        (theirs[:, 0] == ours[:, 0]) & (theirs[:, 1] < ours[:, 1])
+    )
+    places["exact_id"][found[older]] = theirs[older]
 
 
 def _larger_first(task: Partition) -> Iterator[tuple[_Words, _Words]]:
@@ -442,8 +471,6 @@ def _links(ours: _Words, theirs: _Words) -> NDArray[np.void]:
     return links
 
 
-def _send_both_ways(
-    stage: Stage[Partition], attempt: Attempt, nodes: _Words, roots: _Words
-) -> None:
-    links = _links(np.concatenate([nodes, roots]), np.concatenate([roots, nodes]))
-    stage.send(attempt, "links", links, links["ours"])
+def both_ways(ours: _Words, theirs: _Words) -> NDArray[np.void]:
+    """Links from both of their ends."""
+    return _links(np.concatenate([ours, theirs]), np.concatenate([theirs, ours]))
