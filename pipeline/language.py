@@ -140,10 +140,10 @@ def ja_scores(texts: Sequence[str]) -> NDArray[np.float32]:
     """How sure it is that each text is Japanese: a product of two questions.
 
     Is it written in Japanese script: what share of the letters are kana and kanji, a twentieth
-    being as good as nothing (English manuals keep a Japanese menu)? And is that script Japanese,
-    not Chinese: by the share of kana in it, the kanji that only one of the two writes, and, where
-    these leave a doubt, lid.176? Long texts are judged by their first, middle and last 500
-    characters.
+    being as good as nothing (English manuals keep a Japanese menu), and characters lost in
+    decoding counting against it? And is that script Japanese, not Chinese: by the share of kana
+    in it, the kanji that only one of the two writes, and, where these leave a doubt, lid.176?
+    Long texts are judged by their first, middle and last 500 characters.
 
     Args:
         texts: documents, or headings, of any length.
@@ -172,7 +172,9 @@ def _sample(text: str) -> str:
     return "\n".join((text[:_SLICE], text[middle : middle + _SLICE], text[-_SLICE:]))
 
 
-_NONE, _OTHER, _KANA_LIKE, _KANJI, _JAPANESE_KANJI, _CHINESE_KANJI, _RARE_KANJI = range(7)
+_NONE, _UNREADABLE, _OTHER = range(3)
+_KANA_LIKE, _KANJI, _JAPANESE_KANJI, _CHINESE_KANJI, _RARE_KANJI = range(3, 8)
+_CLASSES = 8
 _MOJIBAKE = "縺繧繝"
 """Kana in UTF-8 read as Shift_JIS; real text hardly ever holds them."""
 
@@ -182,14 +184,15 @@ def _letter_classes() -> NDArray[np.uint8]:
     """The class of each character of the first plane, told by who encodes it.
 
     Kanji that JIS holds and neither GB 2312 nor Big5 do are Japanese (円, 働, 図); those that JIS
-    lacks are Chinese (们, 这, 妳). Those of JIS level 2 that are everyday
-    characters of Chinese (們, 來, 會) are rare in Japanese.
+    lacks are Chinese (们, 这, 妳). Those of JIS level 2 that are everyday characters of Chinese
+    (們, 來, 會) are rare in Japanese.
     """
     classes = np.full(0x10000, _NONE, dtype=np.uint8)
     for point in range(0x10000):
         character = chr(point)
         if character.isalpha():
             classes[point] = _letter_class(character)
+    classes[0xFFFD] = _UNREADABLE
     return classes
 
 
@@ -208,13 +211,13 @@ def _letter_class(letter: str) -> int:
 
 
 def _letter_counts(samples: Sequence[str]) -> NDArray[np.float32]:
-    """Letters of each class in each sample: shape (samples, 7)."""
+    """Letters of each class in each sample: shape (samples, 8)."""
     sizes = [len(sample) for sample in samples]
     points = np.frombuffer("".join(samples).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     classes = _letter_classes()[np.minimum(points, 0xFFFF)]
-    rows = np.repeat(np.arange(len(samples)) * 7, sizes)
-    counts = np.bincount(rows + classes, minlength=len(samples) * 7)
-    return counts.reshape(len(samples), 7).astype(np.float32)
+    rows = np.repeat(np.arange(len(samples)) * _CLASSES, sizes)
+    counts = np.bincount(rows + classes, minlength=len(samples) * _CLASSES)
+    return counts.reshape(len(samples), _CLASSES).astype(np.float32)
 
 
 _LITTLE_SCRIPT = 0.05
@@ -223,10 +226,15 @@ _NO_DOUBT = 4.0
 
 
 def _written(letters: NDArray[np.float32]) -> NDArray[np.float32]:
-    """From 0 to 1: 0.5 where a twentieth of the letters are kana or kanji, steep around it."""
-    share = letters[:, _KANA_LIKE:].sum(axis=1) / np.maximum(letters[:, _OTHER:].sum(axis=1), 1)
-    steep: NDArray[np.float32] = share**4
-    return steep / (steep + np.float32(_LITTLE_SCRIPT**4))
+    """From 0 to 1: 0.5 where a twentieth of the letters are kana or kanji, steep around it.
+
+    Times the share of them among what is left of the text where decoding failed.
+    """
+    script = letters[:, _KANA_LIKE:].sum(axis=1)
+    steep = (script / np.maximum(letters[:, _OTHER:].sum(axis=1), 1)) ** 4
+    readable = script / np.maximum(script + letters[:, _UNREADABLE], 1)
+    written: NDArray[np.float32] = readable * steep / (steep + np.float32(_LITTLE_SCRIPT**4))
+    return written
 
 
 def _script_evidence(letters: NDArray[np.float32]) -> NDArray[np.float32]:

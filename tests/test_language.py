@@ -159,6 +159,12 @@ class TestText:
     def test_kana_read_in_the_wrong_encoding_are_not_japanese(self) -> None:
         assert not is_japanese(NOTE.encode().decode("cp932", "replace"))
 
+    def test_text_that_is_mostly_unreadable_is_not_japanese(self) -> None:
+        assert not is_japanese(NOTE.encode().decode("euc_jp", "replace"))
+
+    def test_some_damage_does_not_hide_japanese(self) -> None:
+        assert is_japanese(NOTE + "\ufffd" * 20)
+
     def test_a_heading_that_both_languages_write_is_taken(self) -> None:
         """An honest false positive: 最新消息 is Chinese for 新着情報; recall goes first."""
         assert is_japanese("最新消息")
