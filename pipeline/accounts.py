@@ -11,6 +11,8 @@ RECORDS = "records"
 DOCUMENTS = "documents"
 LEFT_OUT = "left_out."
 PROBLEM = "problem."
+REMARK = "remark."
+"""Oddities of records that were read all the same: counted beside the books, not in them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.accounts import Account
 from pipeline.tasks import commits
 from schemas import DOCUMENTS, METRICS
 from tests.sample_crawl import DOCUMENT, build, build_texts, pages
@@ -81,12 +82,12 @@ def test_the_run_verifies(undisturbed: Path) -> None:
 
 
 def test_every_record_is_accounted_for(undisturbed: Path) -> None:
-    counted = [commit.counters for commit in commits(str(undisturbed / "documents")).values()]
-    records = sum(counters["records"] for counters in counted)
-    rest = sum(
-        count for counters in counted for name, count in counters.items() if name != "records"
-    )
-    assert records == rest > 100
+    counted = commits(str(undisturbed / "documents")).values()
+    account = Account.of(counted)
+    assert account.records > 100
+    assert account.documents == table(undisturbed / "documents").num_rows
+    listed = [pq.read_table(path) for path in (undisturbed / "documents").glob("*-problems-*")]
+    assert sum(account.problems.values()) == sum(rows.num_rows for rows in listed) > 0
 
 
 def test_pages_leave_by_the_exit_that_they_were_written_for(undisturbed: Path) -> None:

@@ -111,6 +111,8 @@ class ExtractTask:
             attempt.count(accounts.RECORDS)
             match item:
                 case Record():
+                    for remark in item.remarks:
+                        attempt.count(accounts.REMARK + remark)
                     batch.append(item)
                     weight += len(item.payload)
                 case Skipped(reason):
@@ -143,15 +145,13 @@ def _report(problem: Problem, attempt: Attempt, problems: PartWriter) -> None:
 def _content_digests(spans: Sequence[Span]) -> dict[str, str]:
     """SHA-256 of the local inputs that begin in these spans: each is digested by one task."""
     beginning = {span.path for span in spans if span.start == 0 and storage.is_local(span.path)}
-    return {path: _sha256(path) for path in sorted(beginning)}
+    readable = [path for path in sorted(beginning) if sources.unreadable(path) is None]
+    return {path: _sha256(path) for path in readable}
 
 
 def _sha256(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""  # reading it has already made a problem of it
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _inputs(found: Sequence[Input], commits: Iterable[Commit]) -> list[dict[str, object]]:
