@@ -13,7 +13,7 @@ Columns = dict[str, NDArray[np.number]]
 """Metrics by name: one value a text."""
 
 NEWLINE = 0x0A
-SLICE_CHARACTERS = 1 << 15
+SLICE_CHARACTERS = 1 << 16
 """Texts are measured together up to so many characters, which keeps the arrays in cache."""
 
 

@@ -16,7 +16,7 @@ START_CHARACTERS = 50
 """Kana are looked for among so many characters at the start (HojiChar)."""
 
 COMPRESSION_LEVEL = 6
-"""zlib's default; level 9 changes the ratio by less than 0.001 on web pages and costs more."""
+"""zlib's default; on web pages level 9 gives the same median ratio and takes longer."""
 
 
 def measure(texts: Sequence[str], link_share: Sequence[float | None]) -> dict[str, pa.Array]:

@@ -37,16 +37,17 @@ def ngram_metrics(text: Characters) -> Columns:
     for n in range(TOP.start, DUPLICATE.stop):
         total = np.maximum(text.lengths - n + 1, 0)
         alike = _first_names(names)
-        occurrences = np.bincount(alike, minlength=len(alike))[alike]
-        again = np.flatnonzero(occurrences > 1)
-        where = where[again]
+        occurrences = np.bincount(alike, minlength=len(alike))  # at one position of each kind
+        repeated = occurrences > 1
+        kinds, again = np.flatnonzero(repeated), np.flatnonzero(repeated[alike])
         if n in TOP:
-            most = text.maximum(where, occurrences[again])
+            most = text.maximum(where[kinds], occurrences[kinds])
             columns[f"top_{n}gram_share"] = share(np.maximum(most, total > 0), total)
         if n in DUPLICATE:
-            kinds = text.per_document(where[alike[again] == again])
-            all_kinds = total - text.per_document(where) + kinds
-            columns[f"duplicate_{n}gram_share"] = share(kinds, all_kinds)
+            n_kinds = text.per_document(where[kinds])
+            n_once = total - text.per_document(where[again])
+            columns[f"duplicate_{n}gram_share"] = share(n_kinds, n_once + n_kinds)
+        where = where[again]
         names = alike[again].astype(np.uint64) << _CODE_BITS | codes[where + n]
     return columns
 
