@@ -197,9 +197,16 @@ def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
         run_in_process(work, task)
     except SeimaiError as error:
         return _Outcome(type(error)(str(error).removesuffix(_BEAMS_WORD)))
-    except Exception:  # noqa: BLE001 - whatever the work raises is the parent's to report
-        return _Outcome(RuntimeError(traceback.format_exc()))
+    except Exception as error:  # noqa: BLE001 - whatever the work raises is the parent's to report
+        return _Outcome(RuntimeError(_trace(error)))
     return _Outcome()
+
+
+def _trace(error: BaseException) -> str:
+    """The trace of the error that was raised first, without Beam's way from there to here."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return "".join(traceback.format_exception(error, chain=False))
 
 
 def _die_with_parent() -> None:
