@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedup import buckets
+from pipeline.dedup import buckets, packs
 from pipeline.dedup.buckets import (
     BAND_ROW,
     DEFAULT,
@@ -28,7 +28,6 @@ from pipeline.dedup.signatures import signatures, similarity, slots
 from pipeline.dedup.survivors import KeepPolicy
 from pipeline.errors import InputError, IntegrityError, OptionError, RunError
 from pipeline.execution import Execution
-from pipeline.jobs import group as job
 from pipeline.jobs.group import group
 from pipeline.run import Run
 from pipeline.tasks import commits, part_path, withdraw
@@ -125,7 +124,7 @@ def test_groups_depend_neither_on_splits_nor_on_the_way_to_the_components(
     links_for_one_worker: int,
 ) -> None:
     pages = planted_pages(400)
-    monkeypatch.setattr(job, "PACK_DOCUMENTS", pack)
+    monkeypatch.setattr(packs, "PACK_DOCUMENTS", pack)
     run = run_of(tmp_path, pages, parts)
     found = group(run.path, InProcess(), links_for_one_worker=links_for_one_worker)
     assert (found.rounds > 0) == (links_for_one_worker == 0)
@@ -191,7 +190,7 @@ def test_a_stopped_run_goes_on_between_its_rounds(
                 raise KeyboardInterrupt
             super().run(name, work, tasks, folder)
 
-    monkeypatch.setattr(job, "PACK_DOCUMENTS", 60)
+    monkeypatch.setattr(packs, "PACK_DOCUMENTS", 60)
     run = run_of(tmp_path / "run", planted_pages(200), 4)
     with pytest.raises(KeyboardInterrupt):
         group(run.path, Stopped(), links_for_one_worker=0)
@@ -213,7 +212,7 @@ def test_joining_an_old_run_gives_the_groups_of_both_together(
     old_pages, new_pages = pages[::2], pages[1::2]
     both = run_of(tmp_path / "both", pages, 3)
     group(both.path, InProcess())
-    monkeypatch.setattr(job, "PACK_DOCUMENTS", 50)
+    monkeypatch.setattr(packs, "PACK_DOCUMENTS", 50)
     old, new = run_of(tmp_path / "old", old_pages, 5), run_of(tmp_path / "new", new_pages, 2)
     group(old.path, InProcess())
     before = commits(old.groups)

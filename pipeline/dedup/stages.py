@@ -395,7 +395,7 @@ def id_words(column: pa.ChunkedArray) -> _Words:
     try:
         data = bytes.fromhex("".join(column.to_pylist()))
         return np.frombuffer(data, ">u8").astype(np.uint64).reshape(len(column), 2)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise IntegrityError(
             f"documents.id: 32 hexadecimal digits expected in each row ({error}). "
             "These documents were not written by this version of seimai: extract them again."

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import accumulate
 from typing import Any
 
 from pipeline import storage
@@ -17,18 +16,11 @@ from pipeline.dedup import increment, stages
 from pipeline.dedup.buckets import BUCKET_CAP, DEFAULT, BandShape
 from pipeline.dedup.chain import Chain, Done
 from pipeline.dedup.components import ROUNDS_CAP, not_converged
-from pipeline.dedup.increment import OldPack
-from pipeline.dedup.stages import Pack, Part, Partition
-from pipeline.errors import RunError
+from pipeline.dedup.packs import OldRun, old_run, packs_of, parts_of
+from pipeline.dedup.stages import Pack, Partition
 from pipeline.execution import Execution, run_step
 from pipeline.run import Run
-from pipeline.tasks import Commit, commits, part_path
-
-PACK_DOCUMENTS = 250_000
-"""Documents of a pack, and contents of a partition: band rows of 420 MB, in a worker of 2 GiB."""
-
-MOST_PACKS = 1_000
-"""Beyond this many packs they grow instead: a shuffle has packs times partitions slices."""
+from pipeline.tasks import Commit, commits
 
 LINKS_FOR_ONE_WORKER = 100_000_000
 """Links up to which one worker finds the components: a minute or two, in memory for the nodes."""
@@ -87,8 +79,8 @@ def group(
     """
     whole = Run(run)
     documents = whole.extracted()
-    packs = _packs(_parts(whole.documents, documents, "documents"))
-    old = _old_run(against, shape) if against else None
+    packs = packs_of(parts_of(whole.documents, documents, "documents"))
+    old = old_run(against, shape) if against else None
     settings = _settings(documents, shape, len(packs), old)
     done = commits(whole.groups)
     if any(task not in done or done[task].settings != settings for task in documents):
@@ -102,42 +94,24 @@ def _group(
     chain: Chain,
     packs: Sequence[Pack],
     shape: BandShape,
-    old: "_OldRun | None",
+    old: OldRun | None,
     one_worker: int,
     folder: str,
 ) -> dict[str, Commit]:
-    documents = [chain.run("occurrences", stages.Occurrences, packs)]
-    contents = [
-        chain.run(
-            "contents",
-            partial(stages.Contents, shape=shape),
-            chain.partitions(occurrences=documents, signatures=documents),
-        )
-    ]
+    documents = chain.run("occurrences", stages.Occurrences, packs)
+    told = chain.partitions(occurrences=[documents], signatures=[documents])
+    contents = chain.run("contents", partial(stages.Contents, shape=shape), told)
     known, elders = _join(chain, contents, shape, old) if old else ([], [])
-    linked = chain.run(
-        "linking",
-        partial(stages.Linking, shape=shape),
-        chain.partitions(bands=[*contents, *known]),
-    )
-    links = [linked, *elders]
-    if linked.total("links") <= one_worker:
-        joined, rounds = _in_one_worker(chain, links), 0
-    else:
-        joined, rounds = _in_rounds(chain, links)
-    members = chain.run(
-        "members",
-        stages.Members,
-        chain.partitions(contents=[*contents, *elders], links=[joined]),
-    )
+    told = chain.partitions(bands=[contents, *known])
+    linked = chain.run("linking", partial(stages.Linking, shape=shape), told)
+    joined, rounds = _components(chain, [linked, *elders], linked.total("links") <= one_worker)
+    told = chain.partitions(contents=[contents, *elders], links=[joined])
+    members = chain.run("members", stages.Members, told)
     clusters = chain.run("clusters", stages.Clusters, chain.partitions(members=[members]))
-    places = chain.run(
-        "places",
-        partial(stages.Places, packs=len(packs)),
-        chain.partitions(
-            contents=contents, known=known, clusters=[clusters], occurrences=documents
-        ),
+    told = chain.partitions(
+        contents=[contents], known=known, clusters=[clusters], occurrences=[documents]
     )
+    places = chain.run("places", partial(stages.Places, packs=len(packs)), told)
     boxes = places.boxes("places", len(packs))
     packs = [replace(pack, places=boxes[pack.number]) for pack in packs]
     in_order = chain.run("sorted", stages.Sorted, packs)
@@ -154,23 +128,24 @@ def _group(
 
 
 def _join(
-    chain: Chain, contents: Sequence[Done], shape: BandShape, old: "_OldRun"
+    chain: Chain, contents: Done, shape: BandShape, old: OldRun
 ) -> tuple[list[Done], list[Done]]:
     """What an old run has to do with the new contents: band rows and places, and clusters."""
-    sought = chain.run(
-        "sought", increment.Sought, chain.partitions(bands=contents, contents=contents)
-    )
-    (filters,) = sought.boxes("sought", 1)
+    told = chain.partitions(bands=[contents], contents=[contents])
+    (filters,) = chain.run("sought", increment.Sought, told).boxes("sought", 1)
     known = chain.run("known", partial(increment.Known, shape=shape, sought=filters), old.packs)
     elders = chain.run("elders", increment.Elders, chain.partitions(known=[known]))
     return [known], [elders]
 
 
-def _in_one_worker(chain: Chain, links: Sequence[Done]) -> Done:
+def _components(chain: Chain, links: Sequence[Done], one_worker: bool) -> tuple[Done, int]:
+    """The components of all links, and the rounds that took: none where one worker does it."""
+    if not one_worker:
+        return _in_rounds(chain, links)
     partitions = chain.partitions(links=links)
     everything = tuple(piece for partition in partitions for piece in partition.boxes["links"])
     task = Partition("all", {"links": everything})
-    return chain.run("components", stages.OneWorker, [task])
+    return chain.run("components", stages.OneWorker, [task]), 0
 
 
 def _in_rounds(chain: Chain, links: Sequence[Done]) -> tuple[Done, int]:
@@ -188,68 +163,8 @@ def _in_rounds(chain: Chain, links: Sequence[Done]) -> tuple[Done, int]:
     raise not_converged(moved)
 
 
-@dataclass(frozen=True, slots=True)
-class _OldRun:
-    """A grouped run that a new one is joined to.
-
-    Attributes:
-        settings: the digest of everything that shaped its groups.
-        packs: its parts.
-    """
-
-    settings: str
-    packs: tuple[OldPack, ...]
-
-
-def _old_run(path: str, shape: BandShape) -> _OldRun:
-    run = Run(path)
-    documents, groups = run.extracted(), commits(run.groups)
-    if missing := documents.keys() - groups.keys():
-        raise RunError(
-            f"{run.groups}: {len(missing)} of {len(documents)} parts are not there. "
-            f"Group the old run first: seimai group {path}."
-        )
-    for task in documents:
-        notes = groups[task].notes
-        if notes.get("shape") != asdict(shape) or notes.get("against"):
-            raise RunError(
-                f"{run.groups}: grouped as {notes.get('shape')} against {notes.get('against')}; "
-                f"{asdict(shape)}, against no other run, expected. Give the old run's shape, or "
-                f"group the old run again by itself: seimai group {path}."
-            )
-    parts = _parts(run.documents, documents, "documents")
-    places = _parts(run.groups, {task: groups[task] for task in documents}, "groups")
-    place_of = {place.id: place for place in places}
-    packs = [
-        OldPack(pack.id, tuple((part, place_of[part.id]) for part in pack.parts))
-        for pack in _packs(parts)
-    ]
-    settings = storage.digest(sorted({done.settings for done in groups.values()}))
-    return _OldRun(settings, tuple(packs))
-
-
-def _parts(folder: str, done: Mapping[str, Commit], role: str) -> list[Part]:
-    return [
-        Part(task, part_path(folder, commit, role), commit.files[role].rows)
-        for task, commit in done.items()
-    ]
-
-
-def _packs(parts: Sequence[Part]) -> list[Pack]:
-    """Puts parts together, in order, until a pack is full."""
-    documents = sum(part.rows for part in parts)
-    size = max(PACK_DOCUMENTS, documents // MOST_PACKS)
-    filled: dict[int, list[Part]] = {}
-    for part, end in zip(parts, accumulate(part.rows for part in parts), strict=True):
-        filled.setdefault((end - part.rows) // size, []).append(part)
-    return [
-        Pack(f"{number:05}", number, tuple(together))
-        for number, together in enumerate(filled.values())
-    ]
-
-
 def _settings(
-    documents: Mapping[str, Commit], shape: BandShape, packs: int, old: _OldRun | None
+    documents: Mapping[str, Commit], shape: BandShape, packs: int, old: OldRun | None
 ) -> str:
     """The digest of everything that shapes the groups: the documents' commits above all."""
     return storage.digest(
