@@ -337,10 +337,17 @@ def _writing(
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    if "--" not in arguments:
-        return list(arguments), []
-    place = arguments.index("--")
-    return list(arguments[:place]), list(arguments[place + 1 :])
+    """The program's own arguments, and Beam's: those behind `--`, and `--runner` wherever it is."""
+    own, beam_args = list(arguments), []
+    if "--" in own:
+        place = own.index("--")
+        own, beam_args = own[:place], own[place + 1 :]
+    for place, argument in enumerate(own):
+        if argument == "--runner":
+            return own[:place] + own[place + 2 :], own[place : place + 2] + beam_args
+        if argument.startswith("--runner="):
+            return own[:place] + own[place + 1 :], [argument, *beam_args]
+    return own, beam_args
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -38,7 +38,7 @@ def show_selection(folder: str, manifest: Manifest) -> None:
     reasons = _by_size(totals["left_out_by_any_reason"])
     rows += [("  left out", "for any of these, often several:", totals["left_out"])]
     rows += [("    ", reason, count) for reason, count in reasons]
-    rows += [("  kept", f"in {len(manifest['shards'])} shards", totals["kept"])]
+    rows += [("  kept", f"in shards: {len(manifest['shards'])}", totals["kept"])]
     show_table(f"select: recipe {recipe['name']} ({recipe['digest']})", rows)
     click.echo(f"\nshards:   {storage.join(folder, 'manifest.json')}")
     click.echo(f"report:   {storage.join(folder, 'report.html')}")
