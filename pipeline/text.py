@@ -139,13 +139,13 @@ def tidy_spaces(text: str) -> str:
 
 def _tidy_line(line: str) -> str:
     body = line.strip(" \u3000")
-    if " " not in line and "\u3000" not in body:
+    if not body or (" " not in line and "\u3000" not in body):
         return body
     if "  " in body or "\u3000" in body:
         body = _SPACES.sub(lambda run: "\u3000" if "\u3000" in run[0] else " ", body)
     if " " in body:
         body = _unwrap(body)
-    return _indentation(line) + body if body.isascii() or "!" <= body[0] <= "~" else body
+    return _indentation(line) + body if "!" <= body[0] <= "~" else body
 
 
 def _indentation(line: str) -> str:
@@ -169,7 +169,7 @@ def _western_mark(mark: str) -> re.Pattern[str]:
     return re.compile(f"(?m)(?P<kept>{inside}|{numbering})|{mark}")
 
 
-_PUNCTUATION = (("，", "、", _western_mark("，")), ("．", "。", _western_mark("．")))
+_WESTERN = {mark: _western_mark(mark) for mark in "，．"}
 
 
 def unify_punctuation(text: str) -> str:
@@ -182,14 +182,15 @@ def unify_punctuation(text: str) -> str:
     １．概要
     値は３．１４で、半径に比例する。
     """
-    for western, japanese, pattern in _PUNCTUATION:
-        if western not in text:
-            continue
-        replaced = pattern.sub(lambda found: found["kept"] or japanese, text)  # noqa: B023
-        changed = replaced.count(japanese) - text.count(japanese)
-        if changed > text.count(japanese):
-            text = replaced
-    return text
+    return _unify_mark(_unify_mark(text, "，", "、"), "．", "。")
+
+
+def _unify_mark(text: str, western: str, japanese: str) -> str:
+    if western not in text:
+        return text
+    replaced = _WESTERN[western].sub(lambda found: found["kept"] or japanese, text)
+    before = text.count(japanese)
+    return replaced if replaced.count(japanese) - before > before else text
 
 
 def trim_footer(text: str) -> str:
@@ -224,7 +225,7 @@ def _is_footer(line: str) -> bool:
 @cache
 def footer_phrases() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """The footer and share-button phrases, Japanese ones and Latin ones (whole words only)."""
-    lines = resources.files("pipeline.data").joinpath("footer_phrases.txt").read_text("utf-8")
+    lines = resources.files("pipeline").joinpath("data/footer_phrases.txt").read_text("utf-8")
     phrases = {line.lower() for line in lines.splitlines() if line and not line.startswith("#")}
     latin = {phrase for phrase in phrases if phrase.isascii()}
     bounded = f"(?<![0-9a-z])(?:{_any_of(latin)})(?![0-9a-z])"

@@ -47,6 +47,7 @@ def test_stored_text_can_be_written_and_is_nfc_in_clean_lines(text: str) -> None
     assert stored.encode("utf-8").decode("utf-8") == stored
     assert unicodedata.is_normalized("NFC", stored)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u202e\ufeff｡-ﾟ]|\n\n|^\n|\n$", stored)
+    assert all(line.strip() for line in stored.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def lexicon() -> Lexicon:
     """The terms of all lists that come with the program; the first list wins a shared term."""
     lists: dict[str, str] = {}
     for name in LISTS:
-        source = resources.files("pipeline.data").joinpath(f"{name}_terms.txt")
+        source = resources.files("pipeline").joinpath(f"data/{name}_terms.txt")
         for line in source.read_text("utf-8").splitlines():
             if line and not line.startswith("#"):
                 lists.setdefault(fold(line), name)
