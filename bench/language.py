@@ -4,12 +4,13 @@
 
 Prints the recall and the rejection of the check on bytes, its pace alone and at the end of a
 stream of gzip and WARC; then F1, precision and recall of the document score, its spread, its
-pace, and every page on the wrong side, by site and id. Pages labelled as mixed count for the
-check on bytes only.
+pace, every page on the wrong side, by site and id, and the score of short lines in kanji alone.
+Pages labelled as mixed count for the check on bytes only.
 """
 
 import gzip
 import io
+import re
 import sys
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ def main() -> None:
     measure_bytes(pages)
     measure_stream([page for page in pages if not page.holds_japanese])
     measure_text([page for page in pages if page.labels["lang"] != "mixed-ja-en"])
+    measure_headings(pages)
 
 
 def measure_bytes(pages: Sequence[LabelledPage]) -> None:
@@ -110,6 +112,23 @@ def measure_text(pages: Sequence[LabelledPage]) -> None:
                 f"  {score:.3f} {page.name} [{labels['lang']}, {labels['kind']},",
                 f"{labels['genre']}, {labels['confidence']}], {len(text)} characters judged",
             )
+
+
+def measure_headings(pages: Sequence[LabelledPage]) -> None:
+    """The score of short lines in kanji alone, at most 20 a page, by the language of the page."""
+    for languages in (("ja",), ("zh-Hans", "zh-Hant", "ko")):
+        lines = [line for p in pages if p.labels["lang"] in languages for line in _kanji_lines(p)]
+        taken = np.count_nonzero(ja_scores(lines) >= JAPANESE_CUT)
+        print(f"lines in kanji alone, {', '.join(languages)}: {taken} of {len(lines)} are Japanese")
+
+
+def _kanji_lines(page: LabelledPage) -> list[str]:
+    read = extract(decode(page.payload, page.charset).text, page.url)
+    lines = dict.fromkeys(normalise(read.page_text).splitlines())
+    return [line for line in lines if _KANJI_LINE.fullmatch(line)][:20]
+
+
+_KANJI_LINE = re.compile("[^ぁ-ヿ]{0,20}[一-鿿]{2}[^ぁ-ヿ]{0,38}")
 
 
 def _judged(page: LabelledPage) -> str:
