@@ -39,9 +39,13 @@ class Staging:
         return storage.join(self.folder, "staged", "shards")
 
     def take_place(
-        self, new: Manifest, decisions: Mapping[str, Commit], shards: Mapping[str, Commit]
+        self,
+        new: Manifest,
+        decisions: Mapping[str, Commit],
+        shards: Mapping[str, Commit],
+        pages: Mapping[str, str],
     ) -> None:
-        """Move a finished selection to its place; the manifest is put last.
+        """Move a finished selection to its place, with its pages; the manifest is put last.
 
         It can be cut short and done again: what has been moved already is left where it is.
 
@@ -65,6 +69,8 @@ class Staging:
                 self.shards,
                 storage.join(self.folder, f"{commit.task}.parquet"),
             )
+        for name, text in pages.items():
+            storage.put(storage.join(self.folder, name), text.encode())
         self._remove_old(new)
         storage.put_json(storage.join(self.folder, manifest.NAME), new)
         for folder, done in ((self.decisions, decisions), (self.shards, shards)):

@@ -1,6 +1,7 @@
 """Shards: even, mixed, the same bytes for the same settings, and the manifest last."""
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,11 +45,17 @@ def pages(count: int, first: int = 0) -> list[Page]:
     ]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Three parts of unequal size."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with three parts of unequal size."""
     parts = {"t1": pages(40), "t2": pages(25, 100), "t3": pages(60, 200)}
-    return make_run(tmp_path / "run", parts)
+    return Path(make_run(tmp_path_factory.mktemp("made") / "run", parts).path)
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Run:
+    """A copy of it for each test."""
+    return Run(str(shutil.copytree(made, tmp_path / "run")))
 
 
 def files(run: Run, name: str = "trial") -> dict[str, str]:

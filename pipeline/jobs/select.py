@@ -8,6 +8,8 @@ from pipeline.execution import Execution, run_step
 from pipeline.manifest import Manifest
 from pipeline.parts import Part, aligned_parts
 from pipeline.recipe import Recipe
+from pipeline.report import card, page
+from pipeline.report.facts import gather
 from pipeline.run import Run
 from pipeline.staging import Staging
 from pipeline.tasks import Commit, commits, part_path, sweep, withdraw
@@ -49,7 +51,9 @@ def select(run: Run, recipe: Recipe, name: str, execution: Execution, bundle: st
     work = shards.WriteShard(staging.shards, settings, recipe)
     written = run_step("select", work, tasks, staging.shards, settings, execution)
     result = manifest.make(run, recipe, {**made_of, "settings": settings}, decided, written)
-    staging.take_place(result, decided, written)
+    facts = gather(run, parts, paths, recipe, result)
+    pages = {"report.html": page.render(result, facts), "README.md": card.render(result, facts)}
+    staging.take_place(result, decided, written, pages)
     return result
 
 

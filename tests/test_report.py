@@ -1,0 +1,190 @@
+"""The report and the data card: true figures, safe text, and a page that works by itself."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.manifest import Manifest
+from pipeline.recipe import load
+from pipeline.report.page import differences, funnel, stage_of
+from pipeline.rules import RULES
+from pipeline.run import Run
+from schemas import SHARDS
+from tests.made_run import Page, make_run, selected
+
+HOSTILE = "<script>document.title='破られた'</script><img src=x onerror=alert(1)> & \"引用\""
+BASE = "川沿いの道を歩いていると、向こうから犬を連れた老人がゆっくりと近づいてきた。"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Manifest]:
+    """A run with a hostile page, a duplicate, and something left out by each kind of reason."""
+    pages = [
+        Page(HOSTILE + BASE * 4, "https://hostile.example.jp/<b>", columns={"title": HOSTILE}),
+        Page(BASE * 5, "https://first.example.jp/", cluster="c"),
+        Page(BASE * 5 + "終わり。", "https://second.example.jp/", noise=0.2, cluster="c"),
+        Page("短い。", "https://stub.example.jp/", flags=("stub_v1",), noise=0.99),
+        *(
+            Page(
+                f"{n}日目。" * 30 + chr(0x4E00 + n) * 40,
+                f"https://shop{n % 3}.example.jp/{n}",
+                affiliate=n / 20,
+                crawl_time=n * 40_000_000_000,
+            )
+            for n in range(20)
+        ),
+    ]
+    run = make_run(tmp_path_factory.mktemp("report") / "run", {"t": pages[:12], "u": pages[12:]})
+    return run, selected(run, load("default"))
+
+
+@pytest.fixture(scope="module")
+def html(made: tuple[Run, Manifest]) -> str:
+    return Path(made[0].selected("trial"), "report.html").read_text(encoding="utf-8")
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would see: elements, their attributes, and the text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_needs_no_network(html: str) -> None:
+    read = Reader(html)
+    for tag, attributes in read.elements:
+        assert tag not in {"link", "iframe", "img", "object", "embed"}
+        assert "src" not in attributes
+        assert (attributes.get("href") or "#").startswith("#")
+    assert "default-src 'none'" in html
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_texts_of_the_crawl_cannot_speak_as_the_page(html: str) -> None:
+    read = Reader(html)
+    assert [tag for tag, _ in read.elements].count("script") == 1
+    assert not [attributes for _, attributes in read.elements if "onerror" in attributes]
+    assert HOSTILE in read.text
+
+
+def test_the_figures_are_those_of_the_manifest(html: str, made: tuple[Run, Manifest]) -> None:
+    totals = made[1]["totals"]
+    steps = funnel(totals)
+    assert steps[0].left == totals["records"]
+    assert steps[-1].left == totals["kept"]
+    assert sum(step.taken for step in steps) == totals["records"] - totals["kept"]
+    text = Reader(html).text
+    for rule in totals["left_out_by_any_reason"]:
+        assert rule in text
+
+
+def test_it_speaks_both_languages(html: str) -> None:
+    spans = [attributes.get("lang") for tag, attributes in Reader(html).elements if tag == "span"]
+    assert spans.count("ja") == spans.count("en") > 30
+
+
+def test_thresholds_are_drawn_where_the_recipe_cuts(html: str) -> None:
+    figures = re.findall(r"<figure>.*?</figure>", html, re.DOTALL)
+    (noise,) = [figure for figure in figures if "<code>noise</code>" in figure]
+    assert 'class="cut" x1="320.0"' in noise  # 0.8 of 400
+    assert "&lt; 0.8" in noise
+
+
+def test_a_duplicate_stands_beside_its_survivor_with_the_difference_marked(html: str) -> None:
+    assert "<del>終わり。</del>" in html
+
+
+def test_differences_give_both_texts_back() -> None:
+    pair = {"survivor": {"text": "雨の朝に出かけた"}, "removed": {"text": "雪の朝に出かけない"}}
+    pieces = list(differences(pair))
+    assert "".join(ours for _, ours, _ in pieces) == "雨の朝に出かけた"
+    assert "".join(theirs for _, _, theirs in pieces) == "雪の朝に出かけない"
+    assert ("same", "の朝に出かけ", "の朝に出かけ") in pieces
+
+
+def test_every_rule_of_the_table_belongs_to_the_rules_step() -> None:
+    assert {stage_of(rule.name) for rule in RULES} == {"flags"}
+
+
+def test_the_same_selection_gives_the_same_pages(made: tuple[Run, Manifest]) -> None:
+    run, _ = made
+    selected(run, load("default"), "again")
+    for name in ("report.html", "README.md"):
+        first, second = (Path(run.selected(which), name) for which in ("trial", "again"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_card_has_front_matter_that_a_hub_can_read(made: tuple[Run, Manifest]) -> None:
+    run, said = made
+    card = Path(run.selected("trial"), "README.md").read_text(encoding="utf-8")
+    _, front, body = card.split("---\n", 2)
+    matter = yaml.safe_load(front)
+    assert matter["language"] == ["ja"]
+    assert matter["size_categories"] == ["n<1K"]
+    (config,) = matter["configs"]
+    assert config["data_files"] == [{"split": "train", "path": "shard-*.parquet"}]
+    assert f"{said['totals']['kept']:,} documents" in body
+    for column in SHARDS.columns:
+        assert f"| `{column.name}` |" in body
+    assert said["recipe"]["digest"] in body
+
+
+_PROBE = """
+<script>
+window.addEventListener("error", (event) => { document.body.dataset.error = event.message; });
+window.addEventListener("load", () => {
+  const seen = () => [...document.querySelectorAll("[data-samples]:not([hidden])")]
+    .map((s) => s.dataset.samples).join();
+  const press = (selector) => document.querySelector(selector).click();
+  const found = [seen()];
+  press('[data-reason="stub_v1"]'); found.push(seen());
+  press('[data-set-lang="en"]'); found.push(document.documentElement.lang);
+  press('[data-set-lang="ja"]'); found.push(document.documentElement.lang);
+  const search = document.getElementById("search");
+  search.value = "hostile.example.jp"; search.dispatchEvent(new Event("input"));
+  found.push([...document.querySelectorAll(".sample:not([hidden])")].length);
+  document.body.dataset.found = found.join("|");
+});
+</script>
+"""
+
+if CHROMIUM:  # the page is tried in a real browser wherever there is one
+
+    def test_in_a_browser_filters_search_and_languages_work(html: str, tmp_path: Path) -> None:
+        page = tmp_path / "report.html"
+        page.write_text(html.replace("<body>", f"<body>{_PROBE}"), encoding="utf-8")
+        ended = subprocess.run(
+            [
+                CHROMIUM,
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                f"--user-data-dir={tmp_path / 'profile'}",
+                "--dump-dom",
+                page.as_uri(),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        (body,) = [attributes for tag, attributes in Reader(ended.stdout).elements if tag == "body"]
+        assert "data-error" not in body
+        assert body["data-found"] == "kept|stub_v1|en|ja|1"
+        assert "<title>破られた</title>" not in ended.stdout
