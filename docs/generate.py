@@ -1,8 +1,9 @@
-"""Writes the pages of docs/ that are made from the code: `make docs`.
+"""Writes the pages of docs/, and the schema of recipes, that are made from the code: `make docs`.
 
 `python docs/generate.py --check` writes nothing and fails if a page is not what the code says.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import cli
+from pipeline.recipe_schema import recipe_schema
 from pipeline.rules import reference as rules_reference
 from schemas.reference import data_contract
 
@@ -36,6 +38,9 @@ PAGES = {
     "commands.md": commands,
     "data-contract.md": data_contract,
     "rules.md": rules_reference,
+    "../schemas/recipe.schema.json": lambda: json.dumps(
+        recipe_schema(), ensure_ascii=False, indent=2
+    ),
 }
 
 

@@ -22,7 +22,7 @@ from pipeline.dedup.signatures import content_hashes, signatures
 from pipeline.html import UnreadablePage, extract
 from pipeline.language import JAPANESE_CUT, ja_scores, may_be_japanese, text_to_judge
 from pipeline.sources import Problem, Record
-from pipeline.text import dedup_view, normalise
+from pipeline.text import dedup_view, normalise, repair
 from schemas import DOCUMENTS, PAGE_FACTS
 
 NOT_JAPANESE_BYTES = "not_japanese.bytes"
@@ -117,7 +117,7 @@ def _open(record: Record) -> _Page:
         return _Page(record, record.title or "", normalise(decoded.text), None, facts)
     page = extract(decoded.text, record.url, record.robots)
     facts = {**page.facts, "charset": decoded.charset, "html_bytes": len(record.payload)}
-    return _Page(record, page.title, normalise(page.text), normalise(page.page_text), facts)
+    return _Page(record, page.title, normalise(page.text), repair(page.page_text), facts)
 
 
 def _columns(pages: Sequence[_Page], scores: NDArray[np.float32]) -> pa.RecordBatch:

@@ -37,14 +37,27 @@ def normalise(text: str) -> str:
     パンを焼いた、そして食べた。
     うまかった。
     """
+    return trim_footer(repair(text))
+
+
+def repair(text: str) -> str:
+    r"""All of `normalise` but the cut of the tail: for the whole page, whose menus are wanted.
+
+    Args:
+        text: any string.
+
+    Returns:
+        The text, clean, NFC, one paragraph a line. Repairing it again changes nothing.
+
+    >>> repair("パンを焼いた．\u200bおいしかった．\nシェア ツイート")
+    'パンを焼いた。おいしかった。\nシェア ツイート'
+    """
     if not _USUAL.fullmatch(text):
         text = drop_controls(text)
         text = compose(text)
         text = widen_kana(text)
         text = unify_lines(text)
-    text = tidy_spaces(text)
-    text = unify_punctuation(text)
-    return trim_footer(text)
+    return unify_punctuation(tidy_spaces(text))
 
 
 # Characters that the first four steps leave alone, in any neighbourhood: most pages hold no others.

@@ -52,7 +52,7 @@ _TEXT = (
         nullable=True,
     ),
     Column("n_chars", pa.int32(), "Characters (code points) of `text`."),
-    Column("ja_score", pa.float32(), "How sure it is that `text` is Japanese, 0 to 1."),
+    Column("ja_score", pa.float32(), "How sure it is that the page is Japanese, 0 to 1."),
     Column(
         "flags",
         pa.list_(pa.string()),
