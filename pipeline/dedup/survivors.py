@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.dedup.buckets import sketches, unequal_slots
 from pipeline.dedup.signatures import similarity, slots
 from pipeline.errors import OptionError
 from schemas import SIGNATURE_SLOTS
@@ -63,7 +64,7 @@ _ORDERS: dict[Keep, tuple[str, ...]] = {
     "longest": ("longest", "quality", "earliest"),
 }
 
-_COMPARED_AT_ONCE = 1 << 14  # rows of signatures: temporaries of 4 MiB
+_COMPARED_AT_ONCE = 1 << 14  # pairs of rows: temporaries of a MiB or two
 
 _Rows = NDArray[np.int64]
 
@@ -120,8 +121,7 @@ def remove_copies(members: pa.Table, policy: KeepPolicy) -> pa.Table:
     survivor, likeness = _stand_ins(
         _numbers(ranked["cluster_id"]),
         _numbers(ranked["exact_id"]),
-        slots(ranked["signature"]),
-        ranked["signature"].is_valid().to_numpy(),
+        _Signatures(ranked["signature"], policy.threshold),
         policy,
     )
     back = np.argsort(order)
@@ -154,20 +154,41 @@ def _numbers(column: pa.ChunkedArray) -> _Rows:
     return np.asarray(column.combine_chunks().dictionary_encode().indices, np.int64)
 
 
+class _Signatures:
+    """Signatures, compared in two goes: by their sketches first, which rules most pairs out.
+
+    Sketches differ in no more slots than signatures do, so no pair is lost to them.
+    """
+
+    def __init__(self, column: pa.ChunkedArray, threshold: float) -> None:
+        self._whole = slots(column)
+        self._sketch = sketches(self._whole)
+        self._is_there = column.is_valid().to_numpy()
+        self._unequal_allowed = int((1 - threshold) * SIGNATURE_SLOTS)
+
+    def likeness(self, ours: _Rows, theirs: _Rows) -> NDArray[np.float32]:
+        """The similarity of pairs of rows; 0 for those under the threshold or without signature."""
+        estimate = np.zeros(len(ours), np.float32)
+        for start in range(0, len(ours), _COMPARED_AT_ONCE):
+            left = ours[start : start + _COMPARED_AT_ONCE]
+            right = theirs[start : start + _COMPARED_AT_ONCE]
+            unequal = unequal_slots(self._sketch[left], self._sketch[right])
+            near = np.flatnonzero(unequal <= self._unequal_allowed)
+            near = near[self._is_there[left[near]] & self._is_there[right[near]]]
+            whole = similarity(self._whole[left[near]], self._whole[right[near]])
+            estimate[start + near] = whole
+        return estimate
+
+
 def _stand_ins(
-    cluster: _Rows,
-    exact: _Rows,
-    signature: NDArray[np.uint16],
-    has_signature: NDArray[np.bool_],
-    policy: KeepPolicy,
+    cluster: _Rows, exact: _Rows, signatures: _Signatures, policy: KeepPolicy
 ) -> tuple[_Rows, NDArray[np.float32]]:
     """Plays all clusters at once, a survivor of each in every round.
 
     Args:
         cluster: shape (n,), equal for the members of a cluster, which stand together in order.
         exact: shape (n,), equal for exact copies.
-        signature: shape (n, 128).
-        has_signature: shape (n,).
+        signatures: of the n members.
         policy: the threshold and the copies.
 
     Returns:
@@ -180,7 +201,8 @@ def _stand_ins(
         first = _first_of_each(cluster[waiting])
         rest = np.flatnonzero(first != np.arange(len(waiting)))
         leader, follower = waiting[first[rest]], waiting[rest]
-        alike = _likeness(leader, follower, exact, signature, has_signature)
+        alike = signatures.likeness(leader, follower)
+        alike[exact[leader] == exact[follower]] = 1
         covered = alike >= policy.threshold
         removed = covered.copy()
         removed[covered] = _count_so_far(leader[covered]) >= policy.copies - 1
@@ -201,20 +223,3 @@ def _first_of_each(groups: _Rows) -> _Rows:
 def _count_so_far(groups: _Rows) -> _Rows:
     """For each position in runs of equal values, how many of its run come before it."""
     return np.arange(len(groups), dtype=np.int64) - _first_of_each(groups)
-
-
-def _likeness(
-    ours: _Rows,
-    theirs: _Rows,
-    exact: _Rows,
-    signature: NDArray[np.uint16],
-    has_signature: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """The similarity of pairs of rows: 1 for exact copies, 0 where there is no signature."""
-    estimate = np.zeros(len(ours), np.float32)
-    for start in range(0, len(ours), _COMPARED_AT_ONCE):
-        block = slice(start, start + _COMPARED_AT_ONCE)
-        estimate[block] = similarity(signature[ours[block]], signature[theirs[block]])
-    estimate[~(has_signature[ours] & has_signature[theirs])] = 0
-    estimate[exact[ours] == exact[theirs]] = 1
-    return estimate
