@@ -31,9 +31,9 @@ _GAP = re.compile(r"[\s/\"']+")
 _QUOTED_TAG_END = re.compile(r"=\s*+(?:\"[^\">]*+|'[^'>]*+)>")
 _OPEN_VALUE = re.compile(r"=\s*+(?:\"[^\"]*+|'[^']*+)\Z")
 _QUOTE = re.compile("[\"']")
-_NONCHARACTERS = re.compile(
-    "[\ufdd0-\ufdef]|&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89][0-9]|6500[0-7]))(?![0-9a-f]);?",
-    re.IGNORECASE,
+_NONCHARACTER = re.compile("[\ufdd0-\ufdef]")
+_ESCAPED_NONCHARACTER = re.compile(
+    r"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89][0-9]|6500[0-7]))(?![0-9a-f]);?", re.IGNORECASE
 )
 
 
@@ -81,8 +81,9 @@ def _valid(html: str) -> str:
     except UnicodeEncodeError:
         encoded = html.encode("utf-8", "replace")
         html = encoded.decode()
-    may_hold_some = b"\xef\xb7" in encoded or b"&#" in encoded
-    return _NONCHARACTERS.sub("", html) if may_hold_some else html
+    if b"\xef\xb7" in encoded:
+        html = _NONCHARACTER.sub("", html)
+    return _ESCAPED_NONCHARACTER.sub("", html)
 
 
 def _may_explode(html: str) -> bool:
