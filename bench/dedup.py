@@ -1,15 +1,18 @@
 """What grouping costs: generated signatures in, groups out, on local workers.
 
-    python bench/dedup.py 100000 1000000 10000000 --workers 2
+    python -m bench.dedup 100000 1000000 10000000
+    python -m bench.dedup 100000 --against 1000000
 
 For each size it makes a run that holds ids, hashes and signatures only (6 of 10 documents alone, 3
 near-duplicates of others at similarities from 0.75 up, 1 an exact copy), groups it, and prints the
 time of each step, documents a second, the largest memory of all processes together, and the most
-room that the steps took on disk. Ten million documents need 40 GB of disk.
+room that the steps took on disk. Ten million documents need 40 GB of disk. With `--against`, an old
+run of so many documents is grouped first, and each size is then joined to it.
 """
 
 import argparse
 import multiprocessing
+import shutil
 import tempfile
 import threading
 import time
@@ -24,7 +27,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from pipeline.execution import Execution
-from pipeline.jobs.group import group
+from pipeline.jobs.group import LINKS_FOR_ONE_WORKER, group
 from pipeline.run import Run
 from pipeline.tasks import Attempt
 from schemas import SIGNATURE_SLOTS
@@ -98,14 +101,14 @@ def _size(path: Path) -> int:
         return 0
 
 
-def make_run(folder: Path, documents: int) -> Run:
-    """A run of so many generated documents."""
+def make_run(folder: Path, first: int, end: int) -> Run:
+    """A run of generated documents, by number; any of them may be a copy of any other."""
     run = Run(str(folder))
-    starts = range(0, documents, DOCUMENTS_A_PART)
+    starts = range(first, end, DOCUMENTS_A_PART)
     for start in starts:
-        rows = np.arange(start, min(start + DOCUMENTS_A_PART, documents), dtype=np.uint64)
+        rows = np.arange(start, min(start + DOCUMENTS_A_PART, end), dtype=np.uint64)
         with Attempt(run.documents, f"{start:012}", "generated") as attempt:
-            attempt.table("documents", _SCHEMA).write(_documents(rows, documents))
+            attempt.table("documents", _SCHEMA).write(_documents(rows, first or end))
             attempt.commit()
     tasks = [f"{start:012}" for start in starts]
     run.write({"schema": "seimai.run/1", "settings": {}, "plan": {"tasks": tasks}})
@@ -152,14 +155,13 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def measure(documents: int, workers: int, folder: Path, *, rounds: bool) -> None:
-    """Make a run, group it, and print what that took."""
-    run = make_run(folder, documents)
+def measure(run: Run, documents: int, options: argparse.Namespace, against: str | None) -> None:
+    """Group a run and print what that took."""
     watch = Watch(Path(run.groups))
-    one_worker = {"links_for_one_worker": 0} if rounds else {}
+    limit = 0 if options.rounds else LINKS_FOR_ONE_WORKER
     start = time.perf_counter()
-    with watch.looking(), Timed(workers) as execution:
-        found = group(run.path, execution, **one_worker)
+    with watch.looking(), Timed(options.workers) as execution:
+        found = group(run.path, execution, against=against, links_for_one_worker=limit)
     seconds = time.perf_counter() - start
     for name, step in execution.seconds.items():
         print(f"    {name:<28} {step:8.1f} s")
@@ -175,13 +177,21 @@ def main() -> None:
     """Measure every size that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("documents", type=int, nargs="+")
+    parser.add_argument("--against", type=int, default=0, help="documents of an old run to join to")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", action="store_true", help="find components in rounds")
     parser.add_argument("--folder", help="where to work; a temporary folder by default")
     options = parser.parse_args()
-    for documents in options.documents:
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            measure(documents, options.workers, Path(folder), rounds=options.rounds)
+    with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
+        old = None
+        if options.against:
+            old = make_run(Path(scratch, "old"), 0, options.against)
+            measure(old, options.against, options, None)
+        for documents in options.documents:
+            folder = Path(scratch, str(documents))
+            run = make_run(folder, options.against, options.against + documents)
+            measure(run, documents, options, old.path if old else None)
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

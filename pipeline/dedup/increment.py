@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.dedup.buckets import BAND_ROW, BandShape, band_rows
+from pipeline.dedup.buckets import BAND_ROW, BandShape, band_keys, sketches
 from pipeline.dedup.exchange import Slice, receive, send
 from pipeline.dedup.signatures import slots
 from pipeline.dedup.stages import (
@@ -62,7 +62,7 @@ class Sought(Stage[Partition]):
         """Write the words of the filter."""
         bands = receive(task.boxes["bands"], BAND_ROW)
         contents = receive(task.boxes["contents"], CONTENT)
-        keys = np.unique(np.concatenate([bands["key"], contents["hash"][:, 0]]))
+        keys = np.concatenate([bands["key"], contents["hash"][:, 0]])
         words = np.zeros(max(1, len(keys) * BITS_A_KEY // 64), FILTER_WORD)
         for bit in _bits(keys, np.full(len(keys), len(words) * 64, np.uint64)):
             np.bitwise_or.at(words["word"], bit >> np.uint64(6), _one(bit))
@@ -95,12 +95,18 @@ class Known(Stage[OldPack]):
         known = known[rows]
         signature = documents["signature"].take(rows)
         signed = np.flatnonzero(signature.is_valid())
+        signatures = slots(signature.take(signed))
         filters = _Filters(self.sought)
-        bands = band_rows(known["hash"][signed, 0], slots(signature.take(signed)), self.shape)
-        met = filters.may_hold(bands["key"])
+        keys = band_keys(signatures, self.shape)
+        met = filters.may_hold(keys.ravel()).reshape(keys.shape)
         wanted = filters.may_hold(known["hash"][:, 0])
-        wanted[signed] |= met.reshape(len(signed), -1).any(axis=1)
-        self.send(attempt, "bands", bands[met], bands["key"][met])
+        wanted[signed] |= met.any(axis=1)
+        text, _ = np.nonzero(met)
+        bands = np.empty(len(text), BAND_ROW)
+        bands["key"] = keys[met]
+        bands["node"] = known["hash"][signed[text], 0]
+        bands["sketch"] = sketches(signatures)[text]
+        self.send(attempt, "bands", bands, bands["key"])
         self.send(attempt, "known", known[wanted], known["hash"][wanted, 0])
 
 
