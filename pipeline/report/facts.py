@@ -104,7 +104,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Place:
+class Place:
     """Where a document stands: its id, its part, and its row in it."""
 
     id: str
@@ -127,7 +127,7 @@ def gather(
     facts = Facts(_histograms(recipe, said["shares"]))
     hosts: Counter[tuple[str, bool]] = Counter()
     years: Counter[tuple[str, bool]] = Counter()
-    places: dict[str, list[_Place]] = defaultdict(list)
+    places: dict[str, list[Place]] = defaultdict(list)
     measured = [histogram.column for histogram in facts.histograms]
     for number, (part, path) in enumerate(zip(parts, decided, strict=True)):
         columns = part.read(dict.fromkeys([*measured, "id", "host", "crawl_time"]))
@@ -142,7 +142,7 @@ def gather(
         _draw(places, number, columns["id"].combine_chunks(), verdict)
     facts.hosts = _most(_both(hosts), HOSTS_SHOWN)
     facts.years = dict(sorted(_both(years).items()))
-    sampled = _documents(parts, decided, [place for drawn in places.values() for place in drawn])
+    sampled = documents_at(parts, decided, [place for drawn in places.values() for place in drawn])
     facts.samples = {
         reason: [sampled[place] for place in places[reason]]
         for reason in sorted(places, key=lambda name: (name != KEPT, name))
@@ -169,17 +169,18 @@ def _histograms(recipe: Recipe, shares: Mapping[str, float]) -> list[Histogram]:
             lines.append(Threshold(kept.minimum, "below", f"{name}.min"))
         if kept.maximum is not None:
             lines.append(Threshold(kept.maximum, "above", f"{name}.max"))
-    return [_histogram(name, lines) for name, lines in thresholds.items()]
+    return [Histogram(name, *axis(name), tuple(lines)) for name, lines in thresholds.items()]
 
 
-def _histogram(column: str, thresholds: Sequence[Threshold]) -> Histogram:
-    """Shares and probabilities on an axis from 0 to 1, lengths and counts on a logarithmic one."""
+def axis(column: str) -> tuple[NDArray[np.float64], bool]:
+    """The edges of a column's bins, and whether they are logarithmic.
+
+    Shares and probabilities lie on an axis from 0 to 1, lengths and counts on a logarithmic one.
+    """
     is_share = column in {*CLASSIFIERS, "ja_score"} or column.rpartition("_")[2] == "share"
-    is_share |= column.endswith(("_ratio", "_of_japanese"))
-    if is_share:
-        return Histogram(column, np.linspace(0, 1, BINS + 1), False, tuple(thresholds))
-    edges = np.geomspace(1, _LONGEST, BINS + 1)
-    return Histogram(column, edges, True, tuple(thresholds))
+    if is_share or column.endswith(("_ratio", "_of_japanese")):
+        return np.linspace(0, 1, BINS + 1), False
+    return np.geomspace(1, _LONGEST, BINS + 1), True
 
 
 def _count_by(counts: Counter[tuple[str, bool]], names: pa.ChunkedArray, kept: Mask) -> None:
@@ -213,7 +214,7 @@ def _alone(reasons: pa.ListArray) -> Counter[str]:
     return Counter({row["values"]: row["counts"] for row in names.value_counts().to_pylist()})
 
 
-def _draw(places: dict[str, list[_Place]], part: int, ids: pa.Array, verdict: pa.Table) -> None:
+def _draw(places: dict[str, list[Place]], part: int, ids: pa.Array, verdict: pa.Table) -> None:
     """Keep, for each reason, the documents with the smallest ids so far."""
     reasons = verdict["reasons"].combine_chunks()
     rows = np.asarray(pc.list_parent_indices(reasons), np.int64)
@@ -225,18 +226,18 @@ def _draw(places: dict[str, list[_Place]], part: int, ids: pa.Array, verdict: pa
         most = SAMPLES_KEPT if name == KEPT else SAMPLES_A_REASON
         theirs = ids.take(pa.array(members))
         smallest = np.asarray(pc.select_k_unstable(theirs, most, [("", "ascending")]), np.int64)
-        new = [_Place(theirs[int(n)].as_py(), part, int(members[n])) for n in smallest]
+        new = [Place(theirs[int(n)].as_py(), part, int(members[n])) for n in smallest]
         places[name] = sorted([*places[name], *new])[:most]
 
 
-def _documents(
-    parts: Sequence[Part], decided: Sequence[str], places: Iterable[_Place]
-) -> dict[_Place, dict[str, Any]]:
+def documents_at(
+    parts: Sequence[Part], decided: Sequence[str], places: Iterable[Place]
+) -> dict[Place, dict[str, Any]]:
     """What a sample shows, for each place; every file is opened once."""
-    by_part: dict[int, list[_Place]] = defaultdict(list)
+    by_part: dict[int, list[Place]] = defaultdict(list)
     for place in sorted(set(places)):
         by_part[place.part].append(place)
-    found: dict[_Place, dict[str, Any]] = {}
+    found: dict[Place, dict[str, Any]] = {}
     for number, wanted in by_part.items():
         part = parts[number]
         rows = [place.row for place in wanted]
@@ -276,8 +277,8 @@ def _pairs(
     for number, part in enumerate(parts):
         ids = part.read(["id"])["id"].combine_chunks()
         rows = np.flatnonzero(pc.is_in(ids, wanted).to_numpy(zero_copy_only=False))
-        places += [_Place(ids[int(row)].as_py(), number, int(row)) for row in rows]
-    survivors = {place.id: shown for place, shown in _documents(parts, decided, places).items()}
+        places += [Place(ids[int(row)].as_py(), number, int(row)) for row in rows]
+    survivors = {place.id: shown for place, shown in documents_at(parts, decided, places).items()}
     return [{"removed": one, "survivor": survivors[one["survivor_id"]]} for one in chosen]
 
 

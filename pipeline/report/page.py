@@ -70,29 +70,37 @@ def render(said: Manifest, facts: Facts) -> str:
         said: the manifest.
         facts: what was gathered beside it.
     """
-    environment = Environment(
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            said=said,
+            totals=said["totals"],
+            facts=facts,
+            funnel=funnel(said["totals"]),
+            reasons=reason_rows(said["totals"], facts),
+            charts=[(h, list(bars(h)), ticks(h), thresholds(h)) for h in facts.histograms],
+            pairs=[(pair, list(differences(pair))) for pair in facts.pairs],
+            width=WIDTH,
+            height=HEIGHT,
+            axis=_HALF,
+        )
+    )
+
+
+def environment() -> Environment:
+    """The templates, with all text escaped."""
+    made = Environment(
         loader=PackageLoader("pipeline", "report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["count"] = lambda n: f"{n:,}"
-    environment.filters["percent"] = percent
-    environment.filters["reason"] = lambda reason: in_words(Reason(**reason))
-    template = environment.get_template("report.html.j2")
-    return template.render(
-        said=said,
-        totals=said["totals"],
-        facts=facts,
-        funnel=funnel(said["totals"]),
-        reasons=reason_rows(said["totals"], facts),
-        charts=[(h, list(bars(h)), ticks(h), thresholds(h)) for h in facts.histograms],
-        pairs=[(pair, list(differences(pair))) for pair in facts.pairs],
-        width=WIDTH,
-        height=HEIGHT,
-        axis=_HALF,
-    )
+    made.filters["count"] = lambda n: f"{n:,}"
+    made.filters["percent"] = percent
+    made.filters["reason"] = lambda reason: in_words(Reason(**reason))
+    return made
 
 
 def percent(part: int, whole: int) -> str:
