@@ -1,0 +1,1 @@
+"""Noise, affiliate and adult classifiers for Japanese pages: trained, judged, scored."""

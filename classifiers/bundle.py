@@ -4,7 +4,7 @@ A bundle holds no code and no pickle: a manifest in JSON, which names every othe
 SHA-256, and arrays in NumPy's format. `load` refuses a bundle that is not what its manifest says.
 
     >>> import pyarrow as pa
-    >>> page = {"id": ["a"], "title": [""], "text": ["母と近所の公園を歩いた。"], "page_text": [None]}
+    >>> page = {"id": ["a"], "text": ["公園を歩いた。"], "page_text": [None]}
     >>> load().score(pa.RecordBatch.from_pydict(page)).column_names
     ['id', 'noise', 'affiliate', 'adult', 'noun_share']
 """
@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from classifiers.ngrams import BUCKET_BITS, Counter, code_points
+from classifiers.ngrams import Counter, code_points
 from pipeline.errors import BundleError
 from schemas.tables import SCORES
 
@@ -67,14 +67,17 @@ class Bundle:
             A row a document, in order, of the schema `schemas.SCORES`.
         """
         text, page = batch["text"].to_pylist(), batch["page_text"].to_pylist()
-        views = [whole if whole is not None else main or "" for main, whole in zip(text, page)]
+        views = [
+            whole if whole is not None else main or ""
+            for main, whole in zip(text, page, strict=True)
+        ]
         chances = 1 / (1 + np.exp(-self._log_odds(views))).astype(np.float32)
         columns = [pa.array(chances[:, place]) for place in range(len(CLASSES))]
         unknown = pa.nulls(len(batch), pa.float32())
         return pa.RecordBatch.from_arrays([batch["id"], *columns, unknown], schema=SCORES.arrow)
 
     def _log_odds(self, views: list[str]) -> NDArray[np.float64]:
-        counter = Counter(BUCKET_BITS)
+        counter = Counter()
         sums = np.zeros((len(views), len(CLASSES)))
         for row, view in enumerate(views):
             found, weights = counter.count(code_points(view))

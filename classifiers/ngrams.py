@@ -51,14 +51,14 @@ _FOLDED: Final = np.array(
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """Returns the text as the classifiers read it, one number a character.
+    r"""Returns the text as the classifiers read it, one number a character.
 
     Full-width Latin, half-width kana and letter case are folded, every digit is 0, a run of blanks
     is one blank and a run of line breaks one break. A text over `MAX_CHARS` keeps its first three
     quarters and last quarter of that length: what a page is shows at both its ends.
 
-    >>> "".join(map(chr, code_points("価格は　 １２,８００円！\\n\\n詳しくはＣＬＩＣＫ")))
-    '価格は 00,000円!\\n詳しくはclick'
+    >>> "".join(map(chr, code_points("価格は　 １２,８００円！\n\n詳しくはＣＬＩＣＫ")))
+    '価格は 00,000円!\n詳しくはclick'
     """
     if len(text) > MAX_CHARS:
         text = text[: MAX_CHARS * 3 // 4] + "\n" + text[-MAX_CHARS // 4 :]
@@ -69,23 +69,25 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return codes[np.concatenate(([True], ~repeated))] if len(codes) else codes
 
 
-def buckets(codes: NDArray[np.uint32], bits: int = BUCKET_BITS) -> NDArray[np.uint32]:
-    """Returns the bucket of every n-gram, orders 1 to `ORDERS` one after the other.
-
-    Args:
-        codes: code points, from `code_points`.
-        bits: the logarithm of the number of buckets, 1 to 32.
+def rolling_hashes(codes: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
+    """Hashes every n-gram to 32 bits, of which the high ones are well mixed.
 
     Returns:
-        A bucket an occurrence, each below `2**bits`; the n-grams of one order stand in the order
-        of the text. Empty for an empty text.
+        An array an order, 1 to `ORDERS`; the n-gram that begins at `i` is hashed at `i`.
     """
-    orders = []
+    hashes = []
     rolling = np.zeros(len(codes) + 1, dtype=np.uint32)
     for order in range(min(ORDERS, len(codes))):
         rolling = (rolling[:-1] + codes[order:]) * _PRIME
-        orders.append(rolling >> np.uint32(32 - bits))
-    return np.concatenate(orders) if orders else np.empty(0, dtype=np.uint32)
+        hashes.append(rolling)
+    return hashes
+
+
+def buckets(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Returns the bucket of every n-gram, one order after the other, each below 2**BUCKET_BITS."""
+    hashes = rolling_hashes(codes)
+    found = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint32)
+    return found >> np.uint32(32 - BUCKET_BITS)
 
 
 class Counter:
@@ -94,10 +96,9 @@ class Counter:
     Counting by scattering is four times as fast as by sorting. One counter serves one thread.
     """
 
-    def __init__(self, bits: int = BUCKET_BITS) -> None:
-        self.bits = bits
-        self._counts = np.zeros(2**bits, dtype=np.uint16)
-        self._last = np.zeros(2**bits, dtype=np.int32)
+    def __init__(self) -> None:
+        self._counts = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
+        self._last = np.zeros(2**BUCKET_BITS, dtype=np.int32)
 
     def count(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Counts the n-grams of a text.
@@ -106,7 +107,7 @@ class Counter:
             The distinct buckets, and the weight `1 + ln(count)` of each in whole sixteenths; their
             order depends on the text alone.
         """
-        found = buckets(codes, self.bits).astype(np.intp)
+        found = buckets(codes).astype(np.intp)
         occurrence = np.arange(len(found), dtype=np.int32)
         self._last[found] = occurrence
         distinct = found[self._last[found] == occurrence]

@@ -1,0 +1,83 @@
+"""A document as its models see it, read in one pass over each of its texts.
+
+A document with HTML is seen by its whole visible page, its main text and its page facts; one
+without HTML by its text alone. The two are told apart by `facts.has_html`, and each has its own
+head in a bundle, so that a missing fact is never taken for a small one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from classifiers.facts import FACTS, facts, has_html
+from classifiers.lexicon import LEXICON, adult_lexicon, lexicon_features
+from classifiers.ngrams import Counter, code_points
+from classifiers.shape import SHAPE, shape
+
+Head = Literal["html", "text"]
+"""Which evidence a document offers."""
+
+VIEWS: Final[dict[Head, tuple[str, ...]]] = {"html": ("page", "main"), "text": ("text",)}
+"""The texts that each head reads n-grams of."""
+
+_OF_TEXT: Final = (*SHAPE, *(f"lexicon_{name}" for name in LEXICON))
+
+DENSE: Final[dict[Head, tuple[str, ...]]] = {
+    "html": (*(f"{view}.{name}" for view in VIEWS["html"] for name in _OF_TEXT), *FACTS),
+    "text": tuple(f"text.{name}" for name in _OF_TEXT),
+}
+"""The dense features of each head, in order: shape and lexicon of each view, then page facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One text of a document.
+
+    Attributes:
+        buckets: its distinct n-grams, `ngrams.Counter.count`.
+        weights: the weight of each, in whole sixteenths.
+        dense: its shape and lexicon features, float32.
+    """
+
+    buckets: NDArray[np.intp]
+    weights: NDArray[np.float64]
+    dense: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One document: its head, its views in the order of `VIEWS`, its dense features (`DENSE`)."""
+
+    head: Head
+    views: tuple[View, ...]
+    dense: NDArray[np.float32]
+
+
+def read(text: str, counter: Counter) -> View:
+    """Reads one text: code points once, from which come n-grams, shape and lexicon hits."""
+    codes = code_points(text)
+    buckets, weights = counter.count(codes)
+    found = lexicon_features(adult_lexicon(), codes)
+    dense = np.concatenate((shape(text, codes, len(buckets)), np.array(found, dtype=np.float32)))
+    return View(buckets, weights, dense)
+
+
+def features(batch: pa.RecordBatch) -> Iterator[Features]:
+    """Reads the documents of a batch, in order.
+
+    Args:
+        batch: documents: the columns `text` and `page_text`, and where they are, the page facts.
+    """
+    counter = Counter()
+    for row, with_html in zip(batch.to_pylist(), has_html(batch), strict=True):
+        if with_html:
+            views = (read(row["page_text"], counter), read(row["text"] or "", counter))
+            told = np.array(facts(row), dtype=np.float32)
+            yield Features("html", views, np.concatenate([view.dense for view in views] + [told]))
+        else:
+            view = read(row["page_text"] or row["text"] or "", counter)
+            yield Features("text", (view,), view.dense)

@@ -1,0 +1,103 @@
+"""A head: one linear model a class over n-grams and dense features, with its calibration.
+
+Every part of a document's log-odds is a sum over that document alone, in a fixed order, and the
+n-grams' part is a sum of whole numbers: so scores are the same bits in any batch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.features import VIEWS, Features, Head, View
+from classifiers.labels import CLASSES
+from classifiers.ngrams import BUCKET_BITS
+
+
+@dataclass(frozen=True)
+class ViewWeights:
+    """What the n-grams of one view say.
+
+    Attributes:
+        weights: `(2**BUCKET_BITS, classes)`, int8; 0 for an n-gram that says nothing.
+        scale: `(classes,)`: what one unit of a weight is worth.
+    """
+
+    weights: NDArray[np.int8]
+    scale: NDArray[np.float64]
+
+    def log_odds(self, view: View) -> NDArray[np.float64]:
+        """Returns what the n-grams of a text, scaled to length 1, say for each class."""
+        if not len(view.buckets):
+            return np.zeros(len(CLASSES))
+        length = np.sqrt(view.weights @ view.weights)
+        return view.weights @ self.weights[view.buckets].astype(np.float64) / length * self.scale
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """The model of the documents with one kind of evidence.
+
+    Attributes:
+        name: the kind of evidence.
+        views: the n-gram weights, a view each.
+        cuts: `(features, cuts)`: where each dense feature is cut; NaN where it has fewer cuts.
+        steps: `(features, cuts, classes)`: what it says that a feature is over a cut.
+        offset: `(classes,)`: the log-odds where nothing speaks.
+        calibration: `(2, classes)`: slope and offset by which log-odds become chances (Platt).
+    """
+
+    name: Head
+    views: tuple[ViewWeights, ...]
+    cuts: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    calibration: NDArray[np.float64]
+
+    def log_odds(self, document: Features) -> NDArray[np.float64]:
+        """Returns the calibrated log-odds of each class, `(classes,)`."""
+        said = [
+            weights.log_odds(view) for weights, view in zip(self.views, document.views, strict=True)
+        ]
+        dense = self.steps[over_cuts(document.dense, self.cuts)].sum(0)
+        slope, offset = self.calibration
+        log_odds: NDArray[np.float64] = (sum(said) + dense + self.offset) * slope + offset
+        return log_odds
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The head as arrays to store; n-grams that say nothing are left out."""
+        stored: dict[str, NDArray[Any]] = {
+            "cuts": self.cuts,
+            "steps": self.steps,
+            "offset": self.offset,
+            "calibration": self.calibration,
+        }
+        for view, weights in zip(VIEWS[self.name], self.views, strict=True):
+            spoken = np.flatnonzero(weights.weights.any(1))
+            stored[f"{view}_buckets"] = spoken.astype(np.uint32)
+            stored[f"{view}_weights"] = weights.weights[spoken]
+            stored[f"{view}_scale"] = weights.scale
+        return stored
+
+    @classmethod
+    def of_arrays(cls, name: Head, stored: Mapping[str, NDArray[Any]]) -> "LinearHead":
+        """The head that `arrays` described.
+
+        Raises:
+            KeyError: an array is missing.
+        """
+        views = []
+        for view in VIEWS[name]:
+            weights = np.zeros((2**BUCKET_BITS, len(CLASSES)), dtype=np.int8)
+            weights[stored[f"{view}_buckets"]] = stored[f"{view}_weights"]
+            views.append(ViewWeights(weights, stored[f"{view}_scale"]))
+        plain = (stored[part] for part in ("cuts", "steps", "offset", "calibration"))
+        return cls(name, tuple(views), *plain)
+
+
+def over_cuts(dense: NDArray[np.float32], cuts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tells which cuts a document's dense features are over: `(…, features, cuts)`."""
+    over: NDArray[np.bool_] = dense[..., None] > cuts
+    return over

@@ -1,0 +1,84 @@
+"""Adult words by list, found only where a word may begin and end.
+
+Bare substrings trap: SM stands in every SMS, アナル in アナルイズ. A hit is counted only where the
+script changes at both its ends, which is where Japanese words mostly begin and end; a word of
+hiragana alone must be four characters long. What a hit weighs, the models learn.
+"""
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifiers.ngrams import ORDERS, code_points, rolling_hashes
+from classifiers.shape import HIRAGANA, KANJI, KATAKANA, LATIN, kinds_of
+
+LEXICON: Final = ("log_terms", "log_hits", "hits_per_1000_chars")
+"""The features of one text, in order."""
+
+_SHORTEST_HIRAGANA: Final = 4
+_BITS: Final = 16
+_JOINING: Final = (KATAKANA, KANJI, LATIN)
+
+
+class Lexicon:
+    """A list of words, indexed by the hash of their first characters."""
+
+    def __init__(self, words: frozenset[str]) -> None:
+        self._by_order: list[dict[int, list[bytes]]] = [{} for _ in range(ORDERS)]
+        self._known = np.zeros((ORDERS, 2**_BITS), dtype=bool)
+        for word in sorted(words):
+            codes = code_points(word)
+            kinds = kinds_of(codes)
+            if len(codes) < 2 or (
+                len(codes) < _SHORTEST_HIRAGANA and bool((kinds == HIRAGANA).all())
+            ):
+                continue
+            order = min(ORDERS, len(codes)) - 1
+            start = int(rolling_hashes(codes)[order][0] >> np.uint32(32 - _BITS))
+            self._known[order, start] = True
+            self._by_order[order].setdefault(start, []).append(codes.tobytes())
+
+    def find(self, codes: NDArray[np.uint32]) -> list[tuple[int, int]]:
+        """Returns the hits in a text, as `(first, end)` in code points, ascending.
+
+        >>> lexicon = Lexicon(frozenset({"アナル"}))
+        >>> lexicon.find(code_points("アナルとは")), lexicon.find(code_points("アナルイズ"))
+        ([(0, 3)], [])
+        """
+        kinds = kinds_of(codes)
+        hits = []
+        for order, hashes in enumerate(rolling_hashes(codes)):
+            starts = hashes >> np.uint32(32 - _BITS)
+            for first in np.flatnonzero(self._known[order][starts]).tolist():
+                for word in self._by_order[order][int(starts[first])]:
+                    end = first + len(word) // codes.itemsize
+                    if codes[first:end].tobytes() == word and _stands_alone(kinds, first, end):
+                        hits.append((first, end))
+        return sorted(hits)
+
+
+def lexicon_features(lexicon: Lexicon, codes: NDArray[np.uint32]) -> list[float]:
+    """Returns the features `LEXICON` of one text."""
+    hits = lexicon.find(codes)
+    terms = {codes[first:end].tobytes() for first, end in hits}
+    return [
+        float(np.log1p(len(terms))),
+        float(np.log1p(len(hits))),
+        1000 * len(hits) / max(1, len(codes)),
+    ]
+
+
+@lru_cache(maxsize=1)
+def adult_lexicon() -> Lexicon:
+    """The adult words that come with the program (`classifiers/data/adult_terms.txt`)."""
+    text = files("classifiers").joinpath("data/adult_terms.txt").read_text(encoding="utf-8")
+    return Lexicon(frozenset(line for line in text.splitlines() if not line.startswith("#")))
+
+
+def _stands_alone(kinds: NDArray[np.uint8], first: int, end: int) -> bool:
+    before = first == 0 or kinds[first - 1] != kinds[first] or kinds[first] not in _JOINING
+    after = end == len(kinds) or kinds[end] != kinds[end - 1] or kinds[end - 1] not in _JOINING
+    return bool(before and after)

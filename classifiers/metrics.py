@@ -1,0 +1,92 @@
+"""Measures of a classifier on labelled pages, with intervals over sites."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve
+
+Truth = NDArray[np.bool_]
+Chances = NDArray[np.float64]
+
+BINS: Final = 10
+"""Bins of the expected calibration error, of equal width."""
+
+
+def average_precision(truth: Truth, chances: Chances) -> float:
+    """Returns the area under the precision-recall curve, by steps; NaN without a positive page.
+
+    >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.5, 0.8]))
+    1.0
+    """
+    return float(average_precision_score(truth, chances)) if truth.any() else float("nan")
+
+
+def precision_recall_f1(truth: Truth, flagged: Truth) -> tuple[float, float, float]:
+    """Returns precision, recall and F1 of a decision; NaN where there is nothing to divide by."""
+    hits = float((truth & flagged).sum())
+    precision = hits / flagged.sum() if flagged.any() else float("nan")
+    recall = hits / truth.sum() if truth.any() else float("nan")
+    f1 = 2 * hits / (flagged.sum() + truth.sum()) if (flagged | truth).any() else float("nan")
+    return float(precision), float(recall), float(f1)
+
+
+def threshold_at_precision(truth: Truth, chances: Chances, precision: float) -> tuple[float, float]:
+    """Finds the threshold of the largest recall at a precision or better.
+
+    Returns:
+        The threshold (flag what is at or over it) and its recall; (1.0, 0.0) if none reaches it.
+
+    >>> threshold_at_precision(np.array([True, True, False]), np.array([0.9, 0.6, 0.4]), 0.95)
+    (0.6, 1.0)
+    """
+    if not truth.any():
+        return 1.0, 0.0
+    precisions, recalls, thresholds = precision_recall_curve(truth, chances)
+    reached = np.flatnonzero((precisions[:-1] >= precision) & (recalls[:-1] > 0))
+    if not len(reached):
+        return 1.0, 0.0
+    best = reached[recalls[reached].argmax()]
+    return float(thresholds[best]), float(recalls[best])
+
+
+def calibration_error(truth: Truth, chances: Chances) -> float:
+    """Returns the expected calibration error: the gap of chance and share, weighted by bin."""
+    bins = np.minimum((chances * BINS).astype(int), BINS - 1)
+    counts = np.bincount(bins, minlength=BINS)
+    gaps = np.bincount(bins, chances - truth, minlength=BINS)
+    return float(np.abs(gaps).sum() / max(1, counts.sum()))
+
+
+def brier(truth: Truth, chances: Chances) -> float:
+    """Returns the mean squared distance of chance and truth."""
+    return float(np.mean((chances - truth) ** 2)) if len(truth) else float("nan")
+
+
+def interval_over_groups(
+    measure: Callable[[NDArray[np.intp]], float],
+    group: NDArray[np.intp],
+    samples: int = 200,
+) -> tuple[float, float]:
+    """Bootstraps a measure over site groups, since pages of one site err together.
+
+    Args:
+        measure: takes row numbers, with repetition; NaN samples are left out.
+        group: a group number a row.
+        samples: bootstrap samples; the seed is fixed.
+
+    Returns:
+        The 2.5th and 97.5th percentile; NaN twice if no sample could be measured.
+    """
+    rows = [np.flatnonzero(group == number) for number in np.unique(group)]
+    random = np.random.default_rng(0)
+    drawn = (
+        measure(np.concatenate([rows[place] for place in random.integers(0, len(rows), len(rows))]))
+        for _ in range(samples if rows else 0)
+    )
+    known = [value for value in drawn if not np.isnan(value)]
+    if not known:
+        return float("nan"), float("nan")
+    low, high = np.percentile(known, (2.5, 97.5))
+    return float(low), float(high)

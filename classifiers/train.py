@@ -1,0 +1,244 @@
+"""Training: from a run's documents and labels to a bundle, judged on sites not trained on.
+
+One linear model a class and a head: logistic regression on n-grams and cut-up dense features. A
+site's pages count by the square root of their number, so that one large site does not write the
+model; pages whose label is doubtful count less, and none is dropped.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from classifiers.features import VIEWS, Features, Head, View
+from classifiers.heads import LinearHead, ViewWeights, over_cuts
+from classifiers.labels import CLASSES, Label, folds, groups
+from classifiers.ngrams import BUCKET_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What shapes a training.
+
+    Attributes:
+        cost: the inverse strength of the L2 penalty (`C` of scikit-learn).
+        dense_unit: how large a step of a dense feature is beside an n-gram vector of length 1.
+        cuts: steps that a dense feature is cut into, at its quantiles.
+        min_groups: site groups that an n-gram must occur in; rarer ones are a template's.
+        low_weight: what a page labelled with low confidence counts.
+        disputed_weight: what a page counts on which two readers disagree.
+        n_folds: folds of the cross-validation, each of whole site groups.
+    """
+
+    cost: float = 10.0
+    dense_unit: float = 0.1
+    cuts: int = 7
+    min_groups: int = 10
+    low_weight: float = 0.5
+    disputed_weight: float = 0.25
+    n_folds: int = 5
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled documents of one head, as matrices.
+
+    Attributes:
+        head: the kind of evidence.
+        ngrams: a CSR matrix `(documents, buckets)` a view, rows of length 1.
+        dense: `(documents, features)`, float32.
+        labels: a label a document.
+    """
+
+    head: Head
+    ngrams: tuple[sp.csr_matrix, ...]
+    dense: NDArray[np.float32]
+    labels: Sequence[Label]
+
+    @classmethod
+    def of(cls, head: Head, documents: Iterable[Features], labels: Sequence[Label]) -> "Examples":
+        """Gathers the features of documents, a label each."""
+        listed = list(documents)
+        ngrams = tuple(
+            _matrix([document.views[place] for document in listed])
+            for place in range(len(VIEWS[head]))
+        )
+        return cls(head, ngrams, np.array([document.dense for document in listed]), labels)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A head and how it did on sites that it was not trained on.
+
+    Attributes:
+        head: the head, trained on all examples.
+        chances: `(documents, classes)`: calibrated, each by models and a calibration that saw no
+            page of the document's site or owner.
+    """
+
+    head: LinearHead
+    chances: NDArray[np.float64]
+
+
+_DOUBTFUL: Final = "low"
+_CLIPPED_FROM: Final = 0.9999  # the few largest weights are clipped: eight bits serve the rest
+
+
+def train(examples: Examples, settings: Settings) -> Trained:
+    """Trains a head, with the cross-validation that calibrates it.
+
+    Args:
+        examples: labelled documents; one page may stand in it in several forms.
+        settings: what shapes the training.
+    """
+    truth = np.array([label.truth for label in examples.labels])
+    weights = np.stack(
+        [_weights(examples.labels, place, settings) for place in range(len(CLASSES))]
+    )
+    fold = folds(examples.labels, settings.n_folds)
+    spoken = _widespread(examples, settings.min_groups)
+    cuts = _cuts(examples.dense, settings.cuts)
+    inputs = _inputs(examples, spoken, cuts, settings.dense_unit)
+    held_out = np.zeros(truth.shape)
+    for number in range(settings.n_folds):
+        seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        coefficients, offset = _fit(inputs[seen], truth[seen], weights[:, seen], settings.cost)
+        held_out[unseen] = inputs[unseen] @ coefficients + offset
+    coefficients, offset = _fit(inputs, truth, weights, settings.cost)
+    calibration = platt(held_out, truth, examples.labels)
+    views, steps = _stored(spoken, settings.cuts, coefficients)
+    steps *= settings.dense_unit
+    head = LinearHead(examples.head, views, cuts, steps, offset, calibration)
+    return Trained(head, cross_calibrated(held_out, truth, examples.labels, fold))
+
+
+def platt(
+    log_odds: NDArray[np.float64], truth: NDArray[np.bool_], labels: Sequence[Label]
+) -> NDArray[np.float64]:
+    """Fits slope and offset from log-odds to chances, on pages whose label is not in doubt.
+
+    Returns:
+        `(2, classes)`: slope and offset.
+    """
+    sure = np.array([label.confidence != _DOUBTFUL for label in labels])
+    fitted = np.empty((2, len(CLASSES)))
+    for place in range(len(CLASSES)):
+        model = LogisticRegression(C=1e6).fit(log_odds[sure, place, None], truth[sure, place])
+        fitted[:, place] = model.coef_[0, 0], model.intercept_[0]
+    return fitted
+
+
+def cross_calibrated(
+    log_odds: NDArray[np.float64],
+    truth: NDArray[np.bool_],
+    labels: Sequence[Label],
+    fold: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Turns held-out log-odds into chances, each fold by a calibration fitted on the others."""
+    chances = np.empty(log_odds.shape)
+    for number in range(fold.max() + 1):
+        others, own = np.flatnonzero(fold != number).tolist(), fold == number
+        slope, offset = platt(log_odds[others], truth[others], [labels[row] for row in others])
+        chances[own] = 1 / (1 + np.exp(-(log_odds[own] * slope + offset)))
+    return chances
+
+
+def described(settings: Settings) -> dict[str, Any]:
+    """The settings for a bundle's manifest."""
+    return asdict(settings)
+
+
+def _matrix(views: Sequence[View]) -> sp.csr_matrix:
+    lengths = [np.sqrt(view.weights @ view.weights) for view in views]
+    rows = np.repeat(np.arange(len(views)), [len(view.buckets) for view in views])
+    columns = np.concatenate([view.buckets for view in views]).astype(np.int32)
+    values = np.concatenate(
+        [view.weights / max(1.0, length) for view, length in zip(views, lengths, strict=True)]
+    )
+    return sp.csr_matrix(
+        (values.astype(np.float32), (rows, columns)), shape=(len(views), 2**BUCKET_BITS)
+    )
+
+
+def _weights(labels: Sequence[Label], place: int, settings: Settings) -> NDArray[np.float64]:
+    group = groups(labels)
+    weights = 1 / np.sqrt(np.bincount(group)[group])
+    for row, label in enumerate(labels):
+        if label.confidence == _DOUBTFUL:
+            weights[row] *= settings.low_weight
+        if label.second is not None and not label.agreed(place):
+            weights[row] *= settings.disputed_weight
+    normal: NDArray[np.float64] = weights / weights.mean()
+    return normal
+
+
+def _widespread(examples: Examples, min_groups: int) -> list[NDArray[np.intp]]:
+    """The buckets, a view each, that occur in at least so many site groups."""
+    group = groups(examples.labels)
+    membership = sp.csr_matrix((np.ones(len(group)), (group, np.arange(len(group)))))
+    found = []
+    for matrix in examples.ngrams:
+        presence = matrix.astype(bool).astype(np.float64)
+        in_groups = np.asarray(((membership @ presence) > 0).sum(0)).ravel()
+        found.append(np.flatnonzero(in_groups >= min_groups))
+    return found
+
+
+def _cuts(dense: NDArray[np.float32], n_cuts: int) -> NDArray[np.float64]:
+    quantiles = np.quantile(
+        dense.astype(np.float64), np.arange(1, n_cuts + 1) / (n_cuts + 1), axis=0
+    )
+    cuts = np.full((dense.shape[1], n_cuts), np.nan)
+    for place, column in enumerate(quantiles.T):
+        distinct = np.unique(column)
+        cuts[place, : len(distinct)] = distinct
+    return cuts
+
+
+def _inputs(
+    examples: Examples,
+    spoken: Sequence[NDArray[np.intp]],
+    cuts: NDArray[np.float64],
+    dense_unit: float,
+) -> sp.csr_matrix:
+    steps = over_cuts(examples.dense, cuts).reshape(len(examples.dense), -1)
+    parts = [matrix.tocsc()[:, kept] for matrix, kept in zip(examples.ngrams, spoken, strict=True)]
+    inputs: sp.csr_matrix = sp.hstack(
+        [*parts, sp.csr_matrix(steps.astype(np.float32) * dense_unit)], format="csr"
+    )
+    return inputs
+
+
+def _fit(
+    inputs: sp.csr_matrix,
+    truth: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    cost: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    coefficients = np.empty((inputs.shape[1], len(CLASSES)))
+    offset = np.empty(len(CLASSES))
+    for place in range(len(CLASSES)):
+        model = LogisticRegression(
+            C=cost, solver="liblinear", dual=True, tol=0.02, max_iter=300, random_state=0
+        ).fit(inputs, truth[:, place], sample_weight=weights[place])
+        coefficients[:, place], offset[place] = model.coef_[0], model.intercept_[0]
+    return coefficients, offset
+
+
+def _stored(
+    spoken: Sequence[NDArray[np.intp]], n_cuts: int, coefficients: NDArray[np.float64]
+) -> tuple[tuple[ViewWeights, ...], NDArray[np.float64]]:
+    """Splits coefficients into 8-bit n-gram weights, a view each, and steps of dense features."""
+    views, start = [], 0
+    for kept in spoken:
+        part = coefficients[start : start + len(kept)]
+        start += len(kept)
+        scale = np.quantile(np.abs(part), _CLIPPED_FROM, axis=0) / 127
+        weights = np.zeros((2**BUCKET_BITS, len(CLASSES)), dtype=np.int8)
+        weights[kept] = np.clip(np.round(part / scale), -127, 127)
+        views.append(ViewWeights(weights, scale))
+    return tuple(views), coefficients[start:].reshape(-1, n_cuts, len(CLASSES))
