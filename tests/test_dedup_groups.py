@@ -155,11 +155,18 @@ def expected_groups(pages: Sequence[Page]) -> dict[str, tuple[str, int, str, int
     return {ids[row]: (*of_group(exact, row), *of_group(cluster, row)) for row in range(len(ids))}
 
 
-def test_workers_and_the_calling_process_commit_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "execution",
+    [Execution(2), Execution(beam_args=["--runner=BundleBasedDirectRunner"])],
+    ids=["two workers", "another Beam runner"],
+)
+def test_wherever_the_work_is_done_the_same_bytes_are_committed(
+    tmp_path: Path, execution: Execution
+) -> None:
     pages = planted_pages(60)
     here, there = run_of(tmp_path / "here", pages, 3), run_of(tmp_path / "there", pages, 3)
     group(here.path, InProcess())
-    with Execution(2) as execution:
+    with execution:
         group(there.path, execution)
     assert commits(here.groups) == commits(there.groups)
 
