@@ -26,6 +26,9 @@ from pipeline.recipe import CLASSIFIERS, Cut, Recipe
 from pipeline.rules import RULES, Rule
 from schemas import DECISIONS
 
+ERASED = "erased"
+"""Reason of a document whose text is gone for good, and the flag by which it is known."""
+
 TAKEDOWN_HOST = "takedown.host"
 TAKEDOWN_URL = "takedown.url"
 BEFORE = "crawl_time.from"
@@ -75,15 +78,14 @@ class Judge:
     def columns(self) -> list[str]:
         """The columns that have to be read, sorted: never the text."""
         recipe = self.recipe
-        wanted = {"id", *recipe.ranges, *recipe.scores}
+        wanted = {"id", "flags", *recipe.ranges, *recipe.scores}
         if recipe.takedown.hosts:
             wanted.add("host")
         if recipe.takedown.urls:
             wanted.add("url")
         if recipe.crawl_time.begin is not None or recipe.crawl_time.until is not None:
             wanted.add("crawl_time")
-        if recipe.flags:
-            wanted.update(["flags", *(rule.metric for rule in self._flag_rules)])
+        wanted.update(rule.metric for rule in self._flag_rules)
         return sorted(wanted)
 
     def eligible(self, columns: Mapping[str, pa.Array]) -> Mask:
@@ -101,6 +103,7 @@ class Judge:
 
     def _before_scores(self, columns: Mapping[str, pa.Array]) -> list[Hits]:
         found = [
+            *_erased(columns["flags"]),
             *self._taken_down(columns),
             *self._outside_time(columns),
             *self._flagged(columns),
@@ -127,15 +130,9 @@ class Judge:
             yield _broken(AFTER, times, times >= window.until, window.until)
 
     def _flagged(self, columns: Mapping[str, pa.Array]) -> Iterable[Hits]:
-        if not self.recipe.flags:
-            return
-        flags = columns["flags"]
-        row = np.asarray(pc.list_parent_indices(flags), np.int64)
-        names = pc.list_flatten(flags).dictionary_encode()
-        code = {name: number for number, name in enumerate(names.dictionary.to_pylist())}
-        codes = np.asarray(names.indices)
+        flagged = _rows_by_flag(columns["flags"]) if self._flag_rules else {}
         for rule in self._flag_rules:
-            rows = row[codes == code.get(rule.name, -1)]
+            rows = flagged.get(rule.name, np.zeros(0, np.int64))
             values = numbers(columns[rule.metric].take(pa.array(rows)))
             yield Hits(rule.name, rows, values, rule.threshold)
 
@@ -271,6 +268,21 @@ def numbers(column: pa.Array) -> Numbers:
     if pa.types.is_list(column.type):
         return _totals(column)
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _erased(flags: pa.ListArray) -> Iterable[Hits]:
+    rows = _rows_by_flag(flags).get(ERASED)
+    if rows is not None:
+        yield Hits(ERASED, rows, np.full(len(rows), np.nan))
+
+
+def _rows_by_flag(flags: pa.ListArray) -> dict[str, Rows]:
+    """The rows that carry each flag."""
+    row = np.asarray(pc.list_parent_indices(flags), np.int64)
+    names = pc.list_flatten(flags).dictionary_encode()
+    codes = np.asarray(names.indices)
+    known = names.dictionary.to_pylist()
+    return {name: row[codes == code] for code, name in enumerate(known)}
 
 
 def _as_stored(threshold: float, kind: pa.DataType) -> float:

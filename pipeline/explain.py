@@ -118,6 +118,11 @@ def remedy(reason: Reason) -> str:
 
 _WORDING = (
     (
+        decisions.ERASED,
+        "its text was erased from the run.",
+        "change nothing: the text is gone for good",
+    ),
+    (
         "takedown.*",
         "its {kind} is on a takedown list of the recipe.",
         "take it off the lists under `takedown.{kind}s`",

@@ -28,6 +28,7 @@ from pipeline.rules import RULES
 from schemas import DOCUMENTS, GROUPS, SCORES
 
 ORDER = (
+    "erased",
     "takedown",
     "crawl_time",
     "flags",
@@ -38,9 +39,10 @@ ORDER = (
     "sample",
     "mask",
 )
-"""The fixed order of what a recipe does. Up to `scores` every document is judged, and all reasons
-against it are kept; from `duplicates` on only what is left competes for its place. The shares in
-`scores` are shares of what takedown, time, flags and ranges left over."""
+"""The fixed order of what a recipe does; what was erased from the run is never kept. Up to
+`scores` every document is judged, and all reasons against it are kept; from `duplicates` on only
+what is left competes for its place. The shares in `scores` are shares of what takedown, time, flags
+and ranges left over."""
 
 CLASSIFIERS = ("noise", "affiliate", "adult")
 """The scores that a recipe can cut; high is bad in each."""

@@ -20,7 +20,7 @@ from pipeline import manifest, storage
 from pipeline.accounts import Account
 from pipeline.errors import RunError, SeimaiError
 from pipeline.manifest import Manifest
-from pipeline.parts import aligned_parts
+from pipeline.parts import TABLES, aligned_parts
 from pipeline.run import Run
 from pipeline.tasks import Commit, CommittedFile, commits
 from schemas import DECISIONS, DOCUMENTS, GROUPS, PROBLEMS, SCORES, SHARDS, Table
@@ -132,6 +132,7 @@ def _selection(folder: str, prefix: str, run: Run | None, found: Verification) -
     _check(found, subject, "the manifest's totals add up", lambda: _totals(said))
     if run:
         _check(found, subject, "its totals are those of the run", lambda: _same_books(said, run))
+        _check(found, subject, "made of the run as it is now", lambda: _up_to_date(said, run))
     _check(found, subject, "every shard is as the manifest says", lambda: _shards(folder, said))
     _check(found, subject, "no foreign file", lambda: _foreign(folder, said))
     home = storage.join(folder, "decisions")
@@ -251,6 +252,17 @@ def _totals(said: Manifest) -> Iterable[str]:
     judged = sum(part["rows"] for part in said["decisions"])
     if judged != said["totals"]["documents"]:
         yield f"{judged} decisions listed, but {said['totals']['documents']} documents."
+
+
+def _up_to_date(said: Manifest, run: Run) -> Iterable[str]:
+    """Whether the run still holds what the selection was made of."""
+    parts = aligned_parts(run, said["origin"]["bundle"])
+    for table in TABLES:
+        if storage.digest([part.sha256[table] for part in parts]) != said["origin"][table]:
+            yield (
+                f"stale: the run's {table} have changed since, as they do when a bundle is new or "
+                "texts are erased. Select again to bring it up to date."
+            )
 
 
 def _same_books(said: Manifest, run: Run) -> Iterable[str]:

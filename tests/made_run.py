@@ -18,7 +18,7 @@ from pipeline.recipe import CLASSIFIERS, Recipe
 from pipeline.run import Run
 from pipeline.tasks import Attempt
 from pipeline.text import dedup_view
-from schemas import DOCUMENTS, GROUPS, PAGE_FACTS, SCORES, Table
+from schemas import DOCUMENTS, GROUPS, PAGE_FACTS, PROBLEMS, SCORES, Table
 
 BUNDLE = "made"
 BY_HAND = "made-by-hand"
@@ -75,12 +75,7 @@ def make_run(folder: Path, tasks: Mapping[str, Sequence[Page]], left_out: int = 
         clusters.setdefault(page.cluster or page.id, []).append(page.id)
         exact.setdefault(page.text, []).append(page.id)
     for task, pages in tasks.items():
-        documents = documents_of(pages, task)
-        counters = {"records": len(pages) + left_out, "documents": len(pages)}
-        if left_out:
-            counters["left_out.not_japanese.bytes"] = left_out - 1
-            counters["problem.damaged"] = 1
-        put(run.documents, task, DOCUMENTS, documents, counters)
+        _put_documents(run, task, pages, left_out)
         put(run.scores(BUNDLE), task, SCORES, scores_of(pages))
         put(run.groups, task, GROUPS, _groups_of(pages, clusters, exact))
     run.write(
@@ -94,14 +89,25 @@ def make_run(folder: Path, tasks: Mapping[str, Sequence[Page]], left_out: int = 
     return run
 
 
-def put(
-    folder: str, task: str, table: Table, rows: pa.Table, counters: Mapping[str, int] | None = None
-) -> None:
+def put(folder: str, task: str, table: Table, rows: pa.Table) -> None:
     """Commit one part as a stage would."""
     with Attempt(folder, task, BY_HAND) as attempt:
         attempt.table(table.name, table.arrow).write(rows)
-        for name, count in (counters or {}).items():
-            attempt.count(name, count)
+        attempt.commit()
+
+
+def _put_documents(run: Run, task: str, pages: Sequence[Page], left_out: int) -> None:
+    """As extract does: documents, problems and the books. The last of those left out is damage."""
+    damage = {"input": "made.warc.gz", "record": 7, "url": None, "reason": "cut", "detail": "切断"}
+    with Attempt(run.documents, task, BY_HAND) as attempt:
+        attempt.table("documents", DOCUMENTS.arrow).write(documents_of(pages, task))
+        problems = attempt.table("problems", PROBLEMS.arrow)
+        attempt.count("records", len(pages) + left_out)
+        attempt.count("documents", len(pages))
+        if left_out:
+            problems.write(pa.Table.from_pylist([damage], PROBLEMS.arrow))
+            attempt.count("problem.cut")
+            attempt.count("left_out.not_japanese.bytes", left_out - 1)
         attempt.commit()
 
 

@@ -39,7 +39,9 @@ def texts(count: int) -> list[str]:
 
 def decided(run: Run, name: str = "trial") -> dict[str, dict[str, Any]]:
     """The decisions of a selection by URL."""
-    documents = ds.dataset([str(path) for path in Path(run.documents).glob("*.parquet")])
+    documents = ds.dataset(
+        [str(path) for path in Path(run.documents).glob("*-documents-*.parquet")]
+    )
     urls = documents.to_table(columns=["id", "url"])
     by_id = dict(zip(urls["id"].to_pylist(), urls["url"].to_pylist(), strict=True))
     found = Path(run.selected(name)).glob("decisions/*.parquet")
@@ -252,7 +254,11 @@ def test_a_sample_is_the_same_documents_in_whatever_run(tmp_path: Path) -> None:
 
 
 def test_the_judge_works_on_a_plain_table_without_a_run() -> None:
-    columns = {"id": pa.array(["a", "b"]), "noise": pa.array([0.2, 0.9], pa.float32())}
+    columns = {
+        "id": pa.array(["a", "b"]),
+        "flags": pa.array([[], ["short_v1"]], pa.list_(pa.string())),
+        "noise": pa.array([0.2, 0.9], pa.float32()),
+    }
     hits = Judge(Recipe("r", scores={"noise": Cut(keep_below=0.5)})).hits(columns, {})
     found = decisions.reasons(hits, 2).to_pylist()
     assert [[reason["rule"] for reason in row] for row in found] == [[], ["noise.keep_below"]]

@@ -78,7 +78,7 @@ def test_the_shards_hold_each_kept_document_once_with_all_its_columns(run: Run) 
     made = selected(run, Recipe("r", shards=SMALL))
     paths = [f"{run.selected('trial')}/{shard['name']}" for shard in made["shards"]]
     shards = ds.dataset(paths).to_table().sort_by("id")
-    parts = [str(path) for path in Path(run.documents).glob("*.parquet")]
+    parts = [str(path) for path in Path(run.documents).glob("*-documents-*.parquet")]
     documents = ds.dataset(parts).to_table().sort_by("id")
     assert shards.schema.names == list(SHARDS.names)
     assert not {"page_text", "signature"} & set(shards.schema.names)
@@ -126,7 +126,7 @@ def test_the_manifest_tells_the_truth_and_adds_up(run: Run) -> None:
     totals = made["totals"]
     assert totals["records"] == 134
     assert totals["no_document"] == {"not_japanese.bytes": 6}
-    assert totals["problems"] == {"damaged": 3}
+    assert totals["problems"] == {"cut": 3}
     assert totals["documents"] == totals["kept"] == totals["in_shards"] == 125
 
 

@@ -140,7 +140,11 @@ def stage_of(rule: str) -> str:
     head, _, kind = rule.rpartition(".")
     by_kind = {"keep_below": "scores", "drop_worst": "scores", "min": "ranges", "max": "ranges"}
     by_head = {"takedown": "takedown", "crawl_time": "time", "cap": "caps"}
-    by_name = {decisions.DUPLICATE: "duplicates", decisions.SAMPLE: "sample"}
+    by_name = {
+        decisions.ERASED: "takedown",
+        decisions.DUPLICATE: "duplicates",
+        decisions.SAMPLE: "sample",
+    }
     return by_name.get(rule) or by_head.get(head) or by_kind.get(kind) or "flags"
 
 
