@@ -390,23 +390,36 @@ def test_agreement_with_a_list_is_counted_by_kind_and_disagreements_are_shown(
     )
     found = evaluate(run.path, truth)
     assert (found.listed, found.absent) == (7, 1)
-    assert found.all_pages.recall["near"].part == 1
-    assert found.all_pages.recall["near"].whole == 2
-    assert found.all_pages.whole_families["exact"].part == 1
-    assert found.long_pages.recall["exact"].whole == 0
-    assert (found.all_pages.precision.part, found.all_pages.precision.whole) == (2, 4)
+    assert found.clustered == found.alike, "every pair in these clusters is alike"
+    agreement = found.alike.all_pages
+    assert (agreement.recall["near"].part, agreement.recall["near"].whole) == (1, 2)
+    assert agreement.whole_families["exact"].part == 1
+    assert found.alike.long_pages.recall["exact"].whole == 0
+    assert (agreement.precision.part, agreement.precision.whole) == (2, 4)
 
-    missed, *extra = found.all_pages.disagreements
+    missed, *extra = agreement.disagreements
     assert (missed.outcome, set(missed.urls)) == ("missed", {tea, copy})
     assert missed.by_list_rule < 0.75, "the list is wrong by its own rule"
     assert missed.over_texts
     assert {pair.urls for pair in extra} == {(sake, copy), (near, copy)}
     assert all(pair.over_texts for pair in extra)
-    assert str(found.all_pages.after_reading("missed")) == "1.0000 of 2"
-    assert str(found.all_pages.after_reading("extra")) == "1.0000 of 4"
+    assert str(agreement.after_reading("missed")) == "1.0000 of 2"
+    assert str(agreement.after_reading("extra")) == "1.0000 of 4"
     report = "\n".join(found.lines())
     assert "7 pages listed, 1 of them no documents of this run" in report
     assert tea in report
+
+
+def test_the_ends_of_a_chain_are_in_one_cluster_and_not_alike(tmp_path: Path) -> None:
+    chain = drifting(seeded(31), article(seeded(30), 600), 12, 0.02)
+    pages = [Page(text, f"https://log.example.jp/{n}") for n, text in enumerate(chain)]
+    run = run_of(tmp_path / "run", pages)
+    group(run.path, InProcess())
+    truth = truth_file(tmp_path, {"F1": ("near", [page.url for page in pages])})
+    found = evaluate(run.path, truth)
+    assert found.clustered.all_pages.recall["near"].part == 66
+    assert 12 < found.alike.all_pages.recall["near"].part < 60
+    assert "disagreements: alike, further ones" in list(found.lines())
 
 
 @pytest.mark.parametrize(

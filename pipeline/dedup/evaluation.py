@@ -1,10 +1,10 @@
 """How well grouping does, held against families of duplicates that somebody else has listed.
 
 The list is a tab-separated file with the columns `family`, `url` and `kind`: `exact`, `near`, or
-`contained` (a page inside a longer one). Two pages count as found where they are in one cluster and
-their similarity, as estimated from the signatures, reaches the threshold: that is what makes a
-recipe remove one of them. A list knows only its own pages, so precision is counted over the found
-pairs of which it names at least one page.
+`contained` (a page inside a longer one). Pairs of pages are counted in two ways: those *in one
+cluster*, which is what a family is, and those of them that are *alike*, whose similarity as
+estimated from the signatures reaches the threshold, which is what makes a recipe remove one. A list
+knows only its own pages, so precision is counted over pairs of which it names at least one page.
 
 Lists are made from other texts than a run holds (another extractor, another n-gram), so each
 disagreement comes with the exact similarity by the list's own rule on the run's texts: Jaccard of
@@ -15,7 +15,7 @@ is one about the texts, and is told apart.
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -42,9 +42,15 @@ LIST_THRESHOLD = 0.75
 MIN_CHARS = 200
 """Characters of text from which a page counts in the figures that are promised."""
 
-_COLUMNS = ["family", "url", "kind"]
-
 _Pair = tuple[int, int]
+_Families = Mapping[str, tuple[str, list[int]]]
+_Outcome = Literal["missed", "extra"]
+
+_BY_LIST_RULE: tuple[tuple[str, _Outcome], ...] = (
+    ("recall, exact and near", "missed"),
+    ("precision", "extra"),
+)
+_COLUMNS = ["family", "url", "kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Ratio:
 
     def __str__(self) -> str:
         if not self.whole:
-            return "   -  of 0"
+            return "-"
         return f"{self.part / self.whole:.4f} of {self.whole:,}"
 
 
@@ -74,7 +80,7 @@ class Disagreement:
         by_own_rule: exact Jaccard of character 5-grams of their dedup views.
     """
 
-    outcome: Literal["missed", "extra"]
+    outcome: _Outcome
     kind: str
     urls: tuple[str, str]
     n_chars: tuple[int, int]
@@ -90,7 +96,7 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Precision and recall over the pages of some length.
+    """Precision and recall over the pages of some length, counted in one of the two ways.
 
     Attributes:
         min_chars: characters of text from which a page counts.
@@ -111,7 +117,7 @@ class Agreement:
     unjudged: int
     disagreements: Sequence[Disagreement]
 
-    def after_reading(self, outcome: Literal["missed", "extra"]) -> Ratio:
+    def after_reading(self, outcome: _Outcome) -> Ratio:
         """Recall over exact and near pairs, or precision, without disagreements over texts."""
         over_texts = sum(d.outcome == outcome and d.over_texts for d in self.disagreements)
         if outcome == "extra":
@@ -122,49 +128,57 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreements:
+    """The same way of counting, over all pages and over those of `MIN_CHARS` and more."""
+
+    all_pages: Agreement
+    long_pages: Agreement
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """A run's groups against a list.
 
     Attributes:
         listed: pages in the list.
         absent: those of them that are no documents of the run (another language, say).
-        threshold: the similarity from which two pages of a cluster count as found.
-        all_pages: agreement over all pages.
-        long_pages: agreement over pages of at least `MIN_CHARS` characters.
+        threshold: the similarity from which two pages of a cluster are alike.
+        clustered: pairs in one cluster, against pairs in one family.
+        alike: those of them that are alike, against pairs in one family.
     """
 
     listed: int
     absent: int
     threshold: float
-    all_pages: Agreement
-    long_pages: Agreement
+    clustered: Agreements
+    alike: Agreements
 
     def lines(self) -> Iterator[str]:
         """The figures, and then every disagreement, for a person."""
+        columns = [
+            self.clustered.all_pages,
+            self.clustered.long_pages,
+            self.alike.all_pages,
+            self.alike.long_pages,
+        ]
         yield f"{self.listed:,} pages listed, {self.absent:,} of them no documents of this run"
-        for agreement in (self.all_pages, self.long_pages):
-            yield ""
-            yield f"pages of {agreement.min_chars:,} characters and more"
-            for kind in KINDS:
-                yield f"  recall, {kind:<10} pairs     {agreement.recall[kind]}"
-                yield f"  {'':<19} families  {agreement.whole_families[kind]}"
-            yield f"  precision          pairs     {agreement.precision}"
-            yield f"  {'':<18} clusters  {agreement.pure_clusters}"
-            yield "  by the list's own rule on this run's texts"
-            yield f"    recall, exact and near     {agreement.after_reading('missed')}"
-            yield f"    precision                  {agreement.after_reading('extra')}"
-            yield f"  found pairs of pages that the list does not know: {agreement.unjudged:,}"
         yield ""
-        yield "estimate  7-gram  5-gram   characters       disagreement"
-        for pair in self.all_pages.disagreements:
-            estimate = "   -" if pair.estimate is None else f"{pair.estimate:.2f}"
-            side = ", over texts" if pair.over_texts else ""
-            lengths = f"{pair.n_chars[0]:,}, {pair.n_chars[1]:,}"
-            yield (
-                f"    {estimate}    {pair.by_list_rule:.2f}    {pair.by_own_rule:.2f}   "
-                f"{lengths:<16} {pair.outcome} {pair.kind}{side}"
-            )
-            yield from (f"{'':<29} {url}" for url in pair.urls)
+        yield f"{'':<28}{'in one cluster':<40}alike, from {self.threshold:g}"
+        lengths = [f"{column.min_chars:,} chars and more" for column in columns]
+        yield _row("", ["all pages", lengths[1], "all pages", lengths[3]])
+        for kind in KINDS:
+            yield _row(f"recall, {kind}, pairs", [column.recall[kind] for column in columns])
+            yield _row("  families", [column.whole_families[kind] for column in columns])
+        yield _row("precision, pairs", [column.precision for column in columns])
+        yield _row("  clusters", [column.pure_clusters for column in columns])
+        yield "by the list's own rule on this run's texts"
+        for name, outcome in _BY_LIST_RULE:
+            yield _row(f"  {name}", [column.after_reading(outcome) for column in columns])
+        yield _row("pairs unknown to the list", [f"{column.unjudged:,}" for column in columns])
+        yield from _listing("in one cluster", self.clustered.all_pages.disagreements)
+        shown = set(self.clustered.all_pages.disagreements)
+        further = [pair for pair in self.alike.all_pages.disagreements if pair not in shown]
+        yield from _listing("alike, further ones", further)
 
 
 def evaluate(run: str, truth: str) -> Evaluation:
@@ -192,8 +206,8 @@ def evaluate(run: str, truth: str) -> Evaluation:
         listed=len(urls),
         absent=sum(url not in pages.row for url in urls),
         threshold=pages.threshold,
-        all_pages=_agreement(pages, families, 0),
-        long_pages=_agreement(pages, families, MIN_CHARS),
+        clustered=_agreements(pages, families, lambda _: True),
+        alike=_agreements(pages, families, pages.are_alike),
     )
 
 
@@ -237,7 +251,7 @@ class _Pages:
             return None
         return float(similarity(self._signature[ours], self._signature[theirs]))
 
-    def are_copies(self, pair: _Pair) -> bool:
+    def are_alike(self, pair: _Pair) -> bool:
         """Whether the similarity of two pages of a cluster reaches the threshold."""
         return (self.estimate(pair) or 0.0) >= self.threshold
 
@@ -253,8 +267,17 @@ class _Pages:
         return found
 
 
+def _agreements(
+    pages: _Pages, families: _Families, is_found: Callable[[_Pair], bool]
+) -> Agreements:
+    return Agreements(
+        _agreement(pages, families, is_found, 0),
+        _agreement(pages, families, is_found, MIN_CHARS),
+    )
+
+
 def _agreement(
-    pages: _Pages, families: Mapping[str, tuple[str, list[int]]], min_chars: int
+    pages: _Pages, families: _Families, is_found: Callable[[_Pair], bool], min_chars: int
 ) -> Agreement:
     def counts(pair: _Pair) -> bool:
         return min(pages.n_chars[pair[0]], pages.n_chars[pair[1]]) >= min_chars
@@ -268,7 +291,7 @@ def _agreement(
         by_family.append((kind, pairs))
         due.update(dict.fromkeys(pairs, kind))
     by_cluster = [
-        {pair for pair in combinations(rows, 2) if counts(pair) and pages.are_copies(pair)}
+        {pair for pair in combinations(rows, 2) if counts(pair) and is_found(pair)}
         for rows in pages.clusters()
     ]
     found = {pair for pairs in by_cluster for pair in pairs}
@@ -286,6 +309,26 @@ def _agreement(
         unjudged=len(found) - len(judged),
         disagreements=_disagreements(pages, missed, judged - due.keys(), due),
     )
+
+
+def _row(name: str, values: Sequence[object]) -> str:
+    return f"{name:<28}" + "".join(f"{value!s:<20}" for value in values).rstrip()
+
+
+def _listing(name: str, disagreements: Sequence[Disagreement]) -> Iterator[str]:
+    if disagreements:
+        yield ""
+        yield f"disagreements: {name}"
+        yield "  estimate  7-gram  5-gram  characters"
+    for pair in disagreements:
+        estimate = "-" if pair.estimate is None else f"{pair.estimate:.2f}"
+        lengths = f"{pair.n_chars[0]:,}, {pair.n_chars[1]:,}"
+        verdict = f"{pair.outcome} {pair.kind}".rstrip() + ", over texts" * pair.over_texts
+        yield (
+            f"  {estimate:>8}  {pair.by_list_rule:6.2f}  {pair.by_own_rule:6.2f}  "
+            f"{lengths:<18} {verdict}"
+        )
+        yield from (f"{'':<28}{url}" for url in pair.urls)
 
 
 def _ratios(outcomes: Iterable[tuple[str, bool]]) -> dict[str, Ratio]:
