@@ -73,10 +73,9 @@ class Staging:
             storage.put(storage.join(self.folder, name), text.encode())
         self._remove_old(new)
         storage.put_json(storage.join(self.folder, manifest.NAME), new)
-        for folder, done in ((self.decisions, decisions), (self.shards, shards)):
-            for task in done:
-                withdraw(folder, task)
-            sweep(folder)
+        filesystem, staged = fsspec.core.url_to_fs(storage.join(self.folder, "staged"))
+        if filesystem.exists(staged):
+            filesystem.rm(staged, recursive=True)
 
     def _remove_old(self, new: Manifest) -> None:
         """Remove the shards and decisions of an older selection."""
