@@ -1,10 +1,10 @@
-"""The one door to a trained classifier: a folder of data, checked before it is used.
+"""The one door to trained classifiers: a folder of data, checked before it is used.
 
 A bundle holds no code and no pickle: a manifest in JSON, which names every other file with its
 SHA-256, and arrays in NumPy's format. `load` refuses a bundle that is not what its manifest says.
 
     >>> import pyarrow as pa
-    >>> page = {"id": ["a"], "text": ["公園を歩いた。"], "page_text": [None]}
+    >>> page = {"id": ["a"], "text": ["母と近所の公園を歩いた。"], "page_text": [None]}
     >>> load().score(pa.RecordBatch.from_pydict(page)).column_names
     ['id', 'noise', 'affiliate', 'adult', 'noun_share']
 """
@@ -12,79 +12,90 @@ SHA-256, and arrays in NumPy's format. `load` refuses a bundle that is not what 
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from classifiers.ngrams import Counter, code_points
+from classifiers.features import DENSE, VIEWS, Head, features
+from classifiers.heads import LinearHead
+from classifiers.labels import CLASSES
+from classifiers.morphology import noun_share
 from pipeline.errors import BundleError
 from schemas.tables import SCORES
 
-CLASSES: Final = ("noise", "affiliate", "adult")
-"""What a bundle scores, in the order of its coefficients."""
+FORMAT: Final = 2
+"""The version of a bundle's form and of the features that it reads; others are refused."""
 
-FORMAT: Final = 1
-"""The version of the bundle's form; a bundle of another form is refused."""
+UNSURE: Final = (0.2, 0.8)
+"""Between these chances a document counts as uncertain, and `auto` analyses its words."""
+
+Morphology = Literal["auto", "all", "none"]
 
 _MODELS: Final = Path(__file__).parent / "models"
 _DEFAULT: Final = "base"
+_MANIFEST: Final = "manifest.json"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """Trained models with their calibration.
+    """Trained classifiers with their calibration.
 
     Attributes:
-        name: the bundle's name, a folder name.
+        name: the bundle's name.
         digest: 16 hexadecimal digits of the manifest, which holds the digests of all the rest.
-        manifest: what it was made from and what it reached: `docs/model-card.md` is its reading.
-        coefficients: `(buckets, classes)`, int8: what each n-gram says for each class.
-        scale: `(classes,)`: what one unit of a coefficient is worth in log-odds.
-        offset: `(classes,)`: the log-odds where no n-gram speaks.
+        manifest: what it was made from and what it reached; the model card is its reading.
+        heads: the models by the evidence that a document offers.
     """
 
     name: str
     digest: str
     manifest: dict[str, Any]
-    coefficients: NDArray[np.int8]
-    scale: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    heads: Mapping[Head, LinearHead]
 
-    def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The chance from which a page counts as of a class, by class."""
+        chosen: dict[str, float] = self.manifest["thresholds"]
+        return chosen
+
+    def score(self, batch: pa.RecordBatch, morphology: Morphology = "auto") -> pa.RecordBatch:
         """Scores a batch of documents.
 
-        The scores of a document depend on that document alone: they are the same, to the bit, in
-        whatever batch it stands.
+        The scores of a document depend on that document alone: they are the same in whatever batch
+        it stands.
 
         Args:
-            batch: documents, with the columns `id`, `text` and `page_text`.
+            batch: documents: the columns `id`, `text`, `page_text` and, where the HTML was read,
+                the page facts.
+            morphology: whose words are analysed for `noun_share`: those of uncertain documents
+                (`UNSURE`), all, or none. It does not change the other scores.
 
         Returns:
             A row a document, in order, of the schema `schemas.SCORES`.
         """
-        text, page = batch["text"].to_pylist(), batch["page_text"].to_pylist()
-        views = [
-            whole if whole is not None else main or ""
-            for main, whole in zip(text, page, strict=True)
+        chances = self.chances(batch)
+        unsure = np.any((chances > UNSURE[0]) & (chances < UNSURE[1]), axis=1)
+        every = np.ones(len(batch), dtype=bool)
+        analysed = {"auto": unsure, "all": every, "none": ~every}[morphology]
+        shares = [
+            noun_share(text or "") if wanted else None
+            for text, wanted in zip(batch["text"].to_pylist(), analysed, strict=True)
         ]
-        chances = 1 / (1 + np.exp(-self._log_odds(views))).astype(np.float32)
-        columns = [pa.array(chances[:, place]) for place in range(len(CLASSES))]
-        unknown = pa.nulls(len(batch), pa.float32())
-        return pa.RecordBatch.from_arrays([batch["id"], *columns, unknown], schema=SCORES.arrow)
+        columns = [pa.array(chances[:, place], pa.float32()) for place in range(len(CLASSES))]
+        return pa.RecordBatch.from_arrays(
+            [batch["id"], *columns, pa.array(shares, pa.float32())], schema=SCORES.arrow
+        )
 
-    def _log_odds(self, views: list[str]) -> NDArray[np.float64]:
-        counter = Counter()
-        sums = np.zeros((len(views), len(CLASSES)))
-        for row, view in enumerate(views):
-            found, weights = counter.count(code_points(view))
-            if len(found):
-                length = np.sqrt(weights @ weights)
-                sums[row] = weights @ self.coefficients[found].astype(np.float64) / length
-        return sums * self.scale + self.offset
+    def chances(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
+        """Returns the calibrated chance of each of `CLASSES` for each document, float32."""
+        log_odds = [self.heads[seen.head].log_odds(seen) for seen in features(batch)]
+        chances = 1 / (1 + np.exp(-np.array(log_odds).reshape(-1, len(CLASSES))))
+        return chances.astype(np.float32)
 
 
 def load(path: str | None = None) -> Bundle:
@@ -97,36 +108,40 @@ def load(path: str | None = None) -> Bundle:
         BundleError: a file is missing, is not what the manifest says, or has another form.
     """
     folder = Path(path) if path else _MODELS / _DEFAULT
-    text = _read(folder / "manifest.json")
-    try:
-        manifest = json.loads(text)
-    except ValueError as error:
-        raise BundleError(f"{folder}/manifest.json is not JSON ({error}).") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BundleError(f"{folder} is not a bundle of form {FORMAT}: train it again.")
+    written = _read(folder / _MANIFEST)
+    manifest = _manifest(written, folder)
     return Bundle(
         name=manifest["name"],
-        digest=hashlib.sha256(text).hexdigest()[:16],
+        digest=hashlib.sha256(written).hexdigest()[:16],
         manifest=manifest,
-        coefficients=_array(folder, manifest, "ngrams.npy"),
-        scale=np.array([manifest["classes"][name]["scale"] for name in CLASSES]),
-        offset=np.array([manifest["classes"][name]["offset"] for name in CLASSES]),
+        heads={head: _head(folder, manifest["files"], head) for head in VIEWS},
     )
 
 
-def save(folder: Path, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    """Writes a bundle: the arrays, then the manifest with their digests."""
+def save(folder: Path, heads: Mapping[Head, LinearHead], manifest: Mapping[str, Any]) -> None:
+    """Writes a bundle: the heads, then the manifest with their digests.
+
+    Args:
+        folder: where to; its name becomes the bundle's.
+        heads: a head for each kind of evidence.
+        manifest: what else is to be known of it, JSON-able.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for name, array in sorted(arrays.items()):
+    digests = {}
+    for name, head in heads.items():
         stored = io.BytesIO()
-        np.save(stored, array, allow_pickle=False)
-        (folder / name).write_bytes(stored.getvalue())
-        files[name] = hashlib.sha256(stored.getvalue()).hexdigest()
-    whole = {"format": FORMAT, **manifest, "files": files}
-    (folder / "manifest.json").write_text(
-        json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+        np.savez_compressed(stored, allow_pickle=False, **head.arrays())
+        (folder / f"{name}.npz").write_bytes(stored.getvalue())
+        digests[f"{name}.npz"] = hashlib.sha256(stored.getvalue()).hexdigest()
+    whole = {
+        **manifest,
+        "format": FORMAT,
+        "name": folder.name,
+        "features": {name: list(DENSE[name]) for name in heads},
+        "files": digests,
+    }
+    text = json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True)
+    (folder / _MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def _read(path: Path) -> bytes:
@@ -136,13 +151,30 @@ def _read(path: Path) -> bytes:
         raise BundleError(f"The bundle file {path} cannot be read ({error.strerror}).") from error
 
 
-def _array(folder: Path, manifest: dict[str, Any], name: str) -> NDArray[Any]:
-    data = _read(folder / name)
-    found, expected = hashlib.sha256(data).hexdigest(), manifest["files"][name]
+def _manifest(written: bytes, folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(written)
+    except ValueError as error:
+        raise BundleError(f"{folder / _MANIFEST} is not JSON ({error}).") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BundleError(
+            f"{folder} is not a bundle of form {FORMAT}: train it again with this version."
+        )
+    if missing := {"name", "files", "features", "thresholds"} - manifest.keys():
+        raise BundleError(f"{folder / _MANIFEST} lacks {', '.join(sorted(missing))}.")
+    if any(manifest["features"].get(head) != list(DENSE[head]) for head in VIEWS):
+        raise BundleError(f"{folder} was trained on other features: train it again.")
+    return manifest
+
+
+def _head(folder: Path, digests: Mapping[str, str], head: Head) -> LinearHead:
+    path = folder / f"{head}.npz"
+    data = _read(path)
+    found, expected = hashlib.sha256(data).hexdigest(), digests.get(path.name, "")
     if found != expected:
         raise BundleError(
-            f"{folder / name} has SHA-256 {found[:16]}…, its manifest says {expected[:16]}…: "
-            "it was changed or damaged; take the bundle again from where it came."
+            f"{path} has SHA-256 {found[:16]}…, its manifest says {expected[:16]}…: it was changed "
+            "or damaged; take the bundle again from where it came."
         )
-    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-    return array
+    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+        return LinearHead.of_arrays(head, stored)

@@ -47,6 +47,11 @@ class View:
     weights: NDArray[np.float64]
     dense: NDArray[np.float32]
 
+    @property
+    def length(self) -> float:
+        """The Euclidean length of the weights; 1 for a text without n-grams."""
+        return float(np.sqrt(self.weights @ self.weights)) or 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -79,5 +84,10 @@ def features(batch: pa.RecordBatch) -> Iterator[Features]:
             told = np.array(facts(row), dtype=np.float32)
             yield Features("html", views, np.concatenate([view.dense for view in views] + [told]))
         else:
-            view = read(row["page_text"] or row["text"] or "", counter)
-            yield Features("text", (view,), view.dense)
+            yield as_document(row["page_text"] or row["text"] or "", counter)
+
+
+def as_document(text: str, counter: Counter | None = None) -> Features:
+    """Reads a text as a document without HTML."""
+    view = read(text, counter or Counter())
+    return Features("text", (view,), view.dense)

@@ -30,10 +30,9 @@ class ViewWeights:
 
     def log_odds(self, view: View) -> NDArray[np.float64]:
         """Returns what the n-grams of a text, scaled to length 1, say for each class."""
-        if not len(view.buckets):
-            return np.zeros(len(CLASSES))
-        length = np.sqrt(view.weights @ view.weights)
-        return view.weights @ self.weights[view.buckets].astype(np.float64) / length * self.scale
+        said = view.weights @ self.weights[view.buckets].astype(np.float64)
+        log_odds: NDArray[np.float64] = said / view.length * self.scale
+        return log_odds
 
 
 @dataclass(frozen=True)

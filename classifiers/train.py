@@ -10,14 +10,19 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from classifiers.features import VIEWS, Features, Head, View
+from classifiers.evaluate import Judged, evaluate
+from classifiers.facts import has_html
+from classifiers.features import VIEWS, Features, Head, View, as_document, features
 from classifiers.heads import LinearHead, ViewWeights, over_cuts
-from classifiers.labels import CLASSES, Label, folds, groups
-from classifiers.ngrams import BUCKET_BITS
+from classifiers.labels import CLASSES, Label, folds, groups, summary
+from classifiers.metrics import threshold_at_precision
+from classifiers.ngrams import BUCKET_BITS, Counter
+from pipeline.errors import RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,12 @@ class Trained:
     chances: NDArray[np.float64]
 
 
+PRECISION: Final = 0.9
+"""The precision that a default threshold has to reach."""
+
+HARD_NEGATIVES: Final = {"noise": 0.05, "affiliate": 0.02, "adult": 0.01}
+"""The largest share of a class's hard negatives that a default threshold may flag."""
+
 _DOUBTFUL: Final = "low"
 _CLIPPED_FROM: Final = 0.9999  # the few largest weights are clipped: eight bits serve the rest
 
@@ -114,6 +125,85 @@ def train(examples: Examples, settings: Settings) -> Trained:
     steps *= settings.dense_unit
     head = LinearHead(examples.head, views, cuts, steps, offset, calibration)
     return Trained(head, cross_calibrated(held_out, truth, examples.labels, fold))
+
+
+def train_bundle(
+    documents: Iterable[tuple[pa.RecordBatch, Sequence[Label]]], settings: Settings
+) -> tuple[dict[Head, LinearHead], dict[str, Any]]:
+    """Trains both heads on the same pages, and judges each on sites it was not trained on.
+
+    The text head sees every page twice, as its whole text and as its main text: inputs without
+    HTML may hold either.
+
+    Args:
+        documents: batches of documents with HTML, a label a row.
+        settings: what shapes the training.
+
+    Returns:
+        The heads, and what the manifest says of them: settings, label counts, figures by form of
+        the input, thresholds.
+    """
+    pages: list[Features] = []
+    whole: list[Features] = []
+    main: list[Features] = []
+    labels: list[Label] = []
+    n_chars: list[int] = []
+    counter = Counter()
+    for batch, batch_labels in documents:
+        if not has_html(batch).all():
+            raise RunError(
+                "Training needs documents that were read from HTML, and "
+                f"{(~has_html(batch)).sum()} were not. Label the pages of a run on WARC files."
+            )
+        pages += features(batch)
+        whole += [as_document(text, counter) for text in batch["page_text"].to_pylist()]
+        main += [as_document(text, counter) for text in batch["text"].to_pylist()]
+        labels += batch_labels
+        n_chars += map(len, batch["text"].to_pylist())
+    if not pages:
+        raise RunError("Training needs documents of the run that have a label: there are none.")
+    html = train(Examples.of("html", pages, labels), settings)
+    text = train(Examples.of("text", whole + main, labels + labels), settings)
+    forms = {
+        "html": (html.chances, True),
+        "text, whole page": (text.chances[: len(labels)], False),
+        "text, main text": (text.chances[len(labels) :], False),
+    }
+    results = {
+        form: Judged(labels, chances, np.full(len(labels), with_html), np.array(n_chars))
+        for form, (chances, with_html) in forms.items()
+    }
+    thresholds = choose_thresholds(labels, html.chances)
+    manifest = {
+        "settings": asdict(settings),
+        "labels": summary(labels),
+        "thresholds": thresholds,
+        "cross_validation": {
+            form: evaluate(result, thresholds) for form, result in results.items()
+        },
+    }
+    return {"html": html.head, "text": text.head}, manifest
+
+
+def choose_thresholds(labels: Sequence[Label], chances: NDArray[np.float64]) -> dict[str, float]:
+    """Chooses the default threshold of each class, on sites not trained on.
+
+    It is the lowest at which precision is `PRECISION` on pages that two readers label alike, raised
+    if need be until no more than `HARD_NEGATIVES` of the class's hard negatives are flagged.
+
+    Args:
+        labels: what people say.
+        chances: `(pages, classes)`, held out.
+    """
+    chosen = {}
+    for place, name in enumerate(CLASSES):
+        truth = np.array([label.truth[place] for label in labels])
+        agreed = np.array([label.agreed(place) for label in labels])
+        hard = np.array([name in label.hard_negative for label in labels]) & ~truth
+        precise, _ = threshold_at_precision(truth[agreed], chances[agreed, place], PRECISION)
+        spared = np.quantile(chances[hard, place], 1 - HARD_NEGATIVES[name]) if hard.any() else 0.0
+        chosen[name] = float(np.ceil(max(precise, float(spared)) * 100) / 100)
+    return chosen
 
 
 def platt(
@@ -147,21 +237,11 @@ def cross_calibrated(
     return chances
 
 
-def described(settings: Settings) -> dict[str, Any]:
-    """The settings for a bundle's manifest."""
-    return asdict(settings)
-
-
 def _matrix(views: Sequence[View]) -> sp.csr_matrix:
-    lengths = [np.sqrt(view.weights @ view.weights) for view in views]
     rows = np.repeat(np.arange(len(views)), [len(view.buckets) for view in views])
     columns = np.concatenate([view.buckets for view in views]).astype(np.int32)
-    values = np.concatenate(
-        [view.weights / max(1.0, length) for view, length in zip(views, lengths, strict=True)]
-    )
-    return sp.csr_matrix(
-        (values.astype(np.float32), (rows, columns)), shape=(len(views), 2**BUCKET_BITS)
-    )
+    values = np.concatenate([view.weights / view.length for view in views]).astype(np.float32)
+    return sp.csr_matrix((values, (rows, columns)), shape=(len(views), 2**BUCKET_BITS))
 
 
 def _weights(labels: Sequence[Label], place: int, settings: Settings) -> NDArray[np.float64]:

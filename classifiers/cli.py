@@ -1,0 +1,90 @@
+"""The commands `seimai classifiers …`."""
+
+import json
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from classifiers.bundle import load, save
+from classifiers.evaluate import as_text, evaluate, worst_errors
+from classifiers.explain import explain
+from classifiers.labels import CLASSES, read_labels
+from classifiers.runs import judged, labelled_documents, only_bundle
+from classifiers.train import Settings, train_bundle
+
+
+@click.group("classifiers")
+def classifiers() -> None:
+    """Train, judge and explain the noise, affiliate and adult classifiers."""
+
+
+_run = click.option("--run", required=True, metavar="RUN", help="A run's folder.")
+_labels = click.option(
+    "--labels", required=True, metavar="FILE", help="Labelled pages: TSV, JSONL or Parquet."
+)
+
+
+@classifiers.command("train")
+@_run
+@_labels
+@click.option("--out", required=True, metavar="FOLDER", help="The bundle's folder; its name too.")
+@click.option("--licence", default="", help="What may be done with the bundle, for its card.")
+def train_command(run: str, labels: str, out: str, licence: str) -> None:
+    r"""Train a bundle on a run's labelled documents, and judge it on sites not trained on.
+
+    \b
+    Example:
+      seimai classifiers train --run RUN --labels labels.tsv --out my-bundle
+    """
+    known = [label for label in read_labels(labels) if label.language in {"", "ja", "mixed-ja-en"}]
+    heads, manifest = train_bundle(labelled_documents(run, known), Settings())
+    save(Path(out), heads, {**manifest, "licence": licence})
+    for name, form in manifest["cross_validation"].items():
+        click.echo(f"{name}, on sites and owners not trained on:")
+        for line in as_text(form):
+            click.echo(line)
+
+
+@classifiers.command("evaluate")
+@_run
+@_labels
+@click.option("--bundle", metavar="NAME", help="Whose scores; needed if there are several.")
+@click.option("--out", metavar="FILE", help="Write all figures there, as JSON.")
+@click.option("--errors", is_flag=True, help="Show the worst errors, with the start of their text.")
+def evaluate_command(
+    run: str, labels: str, bundle: str | None, out: str | None, errors: bool
+) -> None:
+    r"""Hold a run's scores against labels; thresholds are the shipped bundle's.
+
+    \b
+    Example:
+      seimai classifiers evaluate --run RUN --labels labels.tsv --out figures.json
+    """
+    pages, texts = judged(run, bundle or only_bundle(run), read_labels(labels))
+    figures = evaluate(pages, load().thresholds)
+    if out:
+        Path(out).write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    for line in as_text(figures):
+        click.echo(line)
+    if errors:
+        for place, name in enumerate(CLASSES):
+            click.echo(f"\n{name}: furthest from their label")
+            for row in worst_errors(pages, place):
+                said, label = pages.chances[row, place], pages.labels[row]
+                start = texts[row][:80].replace("\n", " / ")
+                click.echo(f"{said:.3f} labelled {label.truth[place]:d}  {label.url}\n    {start}")
+
+
+@classifiers.command("explain")
+@click.argument("text", type=click.File("r", encoding="utf-8"))
+@click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
+def explain_command(text: TextIO, bundle: str | None) -> None:
+    r"""Say which n-grams and features speak for and against each class, in a text.
+
+    \b
+    Example:
+      seimai classifiers explain page.txt
+    """
+    for line in explain(load(bundle), text.read()):
+        click.echo(line)

@@ -1,0 +1,372 @@
+"""What the classifiers promise of a bundle, of labels, of scores and of their measures."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classifiers.bundle import Bundle, load
+from classifiers.evaluate import Judged, as_text, evaluate
+from classifiers.explain import explain, votes
+from classifiers.features import DENSE, features
+from classifiers.labels import CLASSES, Label, folds, groups, read_labels, summary
+from classifiers.lexicon import adult_lexicon
+from classifiers.metrics import (
+    average_precision,
+    brier,
+    calibration_error,
+    interval_over_groups,
+    precision_recall_f1,
+    threshold_at_precision,
+)
+from classifiers.morphology import noun_share
+from classifiers.ngrams import Counter, buckets, code_points
+from classifiers.train import Settings, train_bundle
+from pipeline.errors import BundleError, InputError, RunError
+from pipeline.html import extract
+from schemas import PAGE_FACTS, SCORES
+
+DIARY = (
+    "朝から雨が降っていたので、駅前の喫茶店で本を読んで過ごした。窓際の席は少し寒かったけれど、"
+    "店の人が膝掛けを貸してくれた。夕方になって雨が上がり、川沿いの道を歩いて帰った。"
+    "土手には彼岸花が咲いていて、犬を連れた人たちとすれ違うたびに挨拶をした。"
+)
+RANKING = (
+    "【2024年最新】おすすめクレジットカード比較ランキング10選！\n当サイト人気No.1の公式サイトは"
+    "こちら。\n今なら年会費無料で最大10,000円分のポイントがもらえるキャンペーン実施中！\n"
+    "口コミ・評判を徹底比較。メリットとデメリットも解説します。\n\\公式サイトで詳細を見る/\n"
+    "おすすめランキング第1位：審査が早くて初心者にもおすすめのカードです。申し込みはこちらから。"
+)
+MENU = "\n".join(
+    ["ホーム", "新着情報", "カテゴリ一覧", "タグ一覧", "2021年3月(4)", "2021年2月(7)"]
+    + [f"記事一覧 {page}ページ目" for page in range(1, 15)]
+    + ["前へ", "次へ", "サイトマップ", "お問い合わせ", "プライバシーポリシー"]
+)
+SEX_EDUCATION = (
+    "思春期になると、からだは少しずつ大人へと変わっていきます。月経や射精について正しく知ることは、"
+    "自分と相手を大切にすることにつながります。保健の授業では、避妊の方法や性感染症の予防、"
+    "同意の意味について、養護教諭と一緒に話し合いました。困ったときは保健室に相談してください。"
+)
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load()
+
+
+def documents(texts: list[str | None]) -> pa.RecordBatch:
+    """Documents without HTML."""
+    names = [f"{number:032x}" for number in range(len(texts))]
+    return pa.RecordBatch.from_pydict(
+        {
+            "id": pa.array(names, pa.string()),
+            "text": pa.array(texts, pa.string()),
+            "page_text": pa.nulls(len(texts), pa.string()),
+        }
+    )
+
+
+def html_documents(pages: list[str]) -> pa.RecordBatch:
+    """Documents read from HTML, with their facts."""
+    rows = []
+    for number, html in enumerate(pages):
+        page = extract(html, "https://example.jp/")
+        rows.append(
+            {
+                "id": f"{number:032x}",
+                "url": f"https://example.jp/{number}",
+                "text": page.text,
+                "page_text": page.page_text,
+                **page.facts,
+                "charset": "utf-8",
+                "html_bytes": len(html.encode()),
+            }
+        )
+    plain = [pa.field(name, pa.string()) for name in ("id", "url", "text", "page_text")]
+    schema = pa.schema([*plain, *(fact.arrow for fact in PAGE_FACTS)])
+    return pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def chances(bundle: Bundle, text: str) -> dict[str, float]:
+    row: dict[str, float] = bundle.score(documents([text])).to_pylist()[0]
+    return row
+
+
+class TestScores:
+    def test_a_ranking_is_affiliate_and_a_diary_is_nothing(self, bundle: Bundle) -> None:
+        assert chances(bundle, RANKING)["affiliate"] > 0.5
+        diary = chances(bundle, DIARY * 3)
+        assert max(diary[name] for name in CLASSES) < 0.5
+
+    def test_a_menu_is_more_noise_than_a_diary(self, bundle: Bundle) -> None:
+        assert chances(bundle, MENU)["noise"] > 0.5 > chances(bundle, DIARY * 3)["noise"]
+
+    def test_sex_education_is_not_adult(self, bundle: Bundle) -> None:
+        assert chances(bundle, SEX_EDUCATION * 2)["adult"] < bundle.thresholds["adult"]
+
+    def test_honest_false_positive_a_list_of_stations_reads_as_noise(self, bundle: Bundle) -> None:
+        stations = "\n".join(["東京", "神田", "秋葉原", "御徒町", "上野", "鶯谷", "日暮里"] * 3)
+        assert chances(bundle, stations)["noise"] > 0.5
+
+    def test_scores_keep_order_and_schema(self, bundle: Bundle) -> None:
+        scored = bundle.score(documents([DIARY, None, "", RANKING]))
+        assert scored.schema.equals(SCORES.arrow, check_metadata=True)
+        assert scored["id"].to_pylist() == documents([DIARY, None, "", RANKING])["id"].to_pylist()
+        for name in CLASSES:
+            assert all(0 <= chance <= 1 for chance in scored[name].to_pylist())
+
+    @settings(max_examples=15, deadline=None)
+    @given(st.lists(st.text(max_size=200), min_size=1, max_size=6), st.integers(1, 5))
+    def test_scores_are_the_same_bits_however_batched(self, texts: list[str], size: int) -> None:
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        whole, bundle = documents(clean), load()
+        scored = bundle.score(whole, morphology="all")
+        parts = [
+            bundle.score(whole.slice(start, size), morphology="all")
+            for start in range(0, len(clean), size)
+        ]
+        assert pa.Table.from_batches(parts).combine_chunks().equals(pa.Table.from_batches([scored]))
+
+    def test_html_is_read_where_it_is(self) -> None:
+        page = f"<title>日記</title><main><p>{DIARY}</p></main><nav><a href=/>表紙</a></nav>"
+        batch = html_documents([page])
+        assert [seen.head for seen in features(batch)] == ["html"]
+        assert [seen.head for seen in features(documents([DIARY]))] == ["text"]
+
+    def test_an_input_of_null_facts_is_scored_by_its_text(self, bundle: Bundle) -> None:
+        batch = html_documents([f"<p>{DIARY}</p>"])
+        unread = batch.set_column(
+            batch.schema.get_field_index("link_share"), "link_share", pa.nulls(1, pa.float32())
+        )
+        assert [seen.head for seen in features(unread)] == ["text"]
+        assert bundle.score(unread).num_rows == 1
+
+
+class TestMorphology:
+    def test_is_done_for_all_for_none_or_for_the_uncertain(self, bundle: Bundle) -> None:
+        batch = documents([DIARY * 3, RANKING, MENU])
+        assert bundle.score(batch, morphology="none")["noun_share"].null_count == 3
+        everything = bundle.score(batch, morphology="all")
+        assert everything["noun_share"].null_count == 0
+        for name in CLASSES:
+            assert bundle.score(batch)[name].equals(everything[name])
+
+    def test_tells_a_menu_from_prose(self) -> None:
+        menu, diary = noun_share(MENU), noun_share(DIARY)
+        assert menu is not None
+        assert diary is not None
+        assert menu > 0.6 > diary
+
+    def test_long_text_is_read_to_its_end(self) -> None:
+        short, long = noun_share(DIARY), noun_share(DIARY * 1500)
+        assert short is not None
+        assert long == pytest.approx(short, abs=0.01)
+
+
+class TestBundle:
+    def test_is_small_and_holds_no_pickle(self, bundle: Bundle) -> None:
+        folder = Path(__file__).parents[1] / "classifiers" / "models" / bundle.name
+        assert {path.suffix for path in folder.iterdir()} == {".json", ".npz"}
+        assert sum(path.stat().st_size for path in folder.iterdir()) < 8_000_000
+
+    def test_a_changed_file_is_refused(self, bundle: Bundle, tmp_path: Path) -> None:
+        copy = copied(bundle, tmp_path)
+        data = bytearray((copy / "html.npz").read_bytes())
+        data[1000] ^= 1
+        (copy / "html.npz").write_bytes(bytes(data))
+        with pytest.raises(BundleError, match="changed"):
+            load(str(copy))
+
+    def test_a_missing_file_is_named(self, bundle: Bundle, tmp_path: Path) -> None:
+        copy = copied(bundle, tmp_path)
+        (copy / "text.npz").unlink()
+        with pytest.raises(BundleError, match=r"text\.npz"):
+            load(str(copy))
+
+    def test_other_features_and_other_forms_are_refused(
+        self, bundle: Bundle, tmp_path: Path
+    ) -> None:
+        copy = copied(bundle, tmp_path)
+        for change in ({"format": 1}, {"features": {"html": [], "text": []}}):
+            written = {**bundle.manifest, **change}
+            (copy / "manifest.json").write_text(json.dumps(written), encoding="utf-8")
+            with pytest.raises(BundleError, match="train it again"):
+                load(str(copy))
+
+    def test_garbage_for_a_manifest_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "manifest.json").write_text("{", encoding="utf-8")
+        with pytest.raises(BundleError, match="not JSON"):
+            load(str(tmp_path))
+
+    def test_says_what_it_was_made_from(self, bundle: Bundle) -> None:
+        assert set(bundle.thresholds) == set(CLASSES)
+        assert bundle.manifest["labels"]["classes"].keys() == set(CLASSES)
+        assert bundle.manifest["features"]["html"] == list(DENSE["html"])
+
+
+def copied(bundle: Bundle, folder: Path) -> Path:
+    source = Path(__file__).parents[1] / "classifiers" / "models" / bundle.name
+    return Path(shutil.copytree(source, folder / bundle.name))
+
+
+class TestNgrams:
+    @given(st.text(max_size=300))
+    def test_counts_add_up_and_leave_nothing_behind(self, text: str) -> None:
+        codes, counter = code_points(text), Counter()
+        first, again = counter.count(codes), counter.count(codes)
+        assert sorted(first[0].tolist()) == np.unique(buckets(codes)).tolist()
+        assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+
+    def test_width_case_and_numbers_are_folded(self) -> None:
+        assert np.array_equal(code_points("ＡＢＣ　１２３"), code_points("abc 456"))
+
+    def test_a_long_text_shows_both_its_ends(self) -> None:
+        text = "始" + "中" * 20_000 + "終"
+        assert code_points(text)[0] == ord("始")
+        assert code_points(text)[-1] == ord("終")
+
+
+class TestLexicon:
+    @pytest.mark.parametrize("harmless", ["アスパラガス", "グローバル", "SMSを送る", DIARY])
+    def test_does_not_fall_for_substrings(self, harmless: str) -> None:
+        assert adult_lexicon().find(code_points(harmless)) == []
+
+    def test_finds_a_word_where_the_script_changes(self) -> None:
+        assert len(adult_lexicon().find(code_points("話題のアダルトビデオを借りる"))) == 1
+
+
+def label(site: str, owner: str = "", *truth: bool, page: int = 0, **more: Any) -> Label:
+    known: dict[str, Any] = {
+        "url": f"https://{site}/{page}",
+        "second": None,
+        "hard_negative": frozenset(),
+        "genre": "",
+        "confidence": "high",
+        "language": "ja",
+    }
+    return Label(site=site, owner=owner or site, truth=truth or (False,) * 3, **known | more)
+
+
+class TestLabels:
+    def test_pages_of_one_owner_are_never_split(self) -> None:
+        listed = [label(f"site{n % 7}.jp", f"owner{n % 7 // 2}", page=n) for n in range(40)]
+        fold, group = folds(listed, 3), groups(listed)
+        assert len(set(group.tolist())) == 4
+        for number in set(group.tolist()):
+            assert len(set(fold[group == number].tolist())) == 1
+
+    def test_a_shared_site_joins_two_owners(self) -> None:
+        assert len(set(groups([label("a", "x"), label("a", "y"), label("b", "y")]).tolist())) == 1
+
+    def test_tables_of_three_forms_read_alike(self, tmp_path: Path) -> None:
+        row = {"url": "https://a.jp/", "site": "a", "owner": "o", "noise": "1", "affiliate": "0"}
+        row |= {"adult": "0", "audit": "100", "confidence": "mid", "hard_negative": "adult"}
+        tsv, jsonl, parquet = (tmp_path / f"l.{end}" for end in ("tsv", "jsonl", "parquet"))
+        tsv.write_text("\t".join(row) + "\n" + "\t".join(row.values()) + "\n", encoding="utf-8")
+        jsonl.write_text(json.dumps(row) + "\n", encoding="utf-8")
+        pq.write_table(pa.Table.from_pylist([row]), parquet)
+        read = [read_labels(str(path)) for path in (tsv, jsonl, parquet)]
+        assert read[0] == read[1] == read[2]
+        assert read[0][0].truth == (True, False, False)
+        assert read[0][0].agreed(0)
+
+    def test_a_row_without_a_label_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "l.jsonl").write_text('{"url": "https://a.jp/", "noise": 2}\n')
+        with pytest.raises(InputError, match="row 1"):
+            read_labels(str(tmp_path / "l.jsonl"))
+
+    def test_are_counted_by_page_site_and_owner(self) -> None:
+        counted = summary([label("a", "x", True, False, False), label("b", "x", page=1)])
+        assert (counted["pages"], counted["sites"], counted["owners"]) == (2, 2, 1)
+        assert counted["classes"]["noise"]["pages"] == 1
+
+
+class TestMeasures:
+    TRUTH = np.array([True, True, False, False])
+
+    def test_a_perfect_order_has_all_the_area(self) -> None:
+        assert average_precision(self.TRUTH, np.array([0.9, 0.8, 0.2, 0.1])) == 1
+        assert math.isnan(average_precision(self.TRUTH & False, np.ones(4)))
+
+    def test_precision_and_recall_by_hand(self) -> None:
+        flagged = np.array([True, False, True, False])
+        assert precision_recall_f1(self.TRUTH, flagged) == (0.5, 0.5, 0.5)
+
+    def test_a_precision_out_of_reach_flags_nothing(self) -> None:
+        wrong = np.array([0.1, 0.2, 0.8, 0.9])
+        assert threshold_at_precision(self.TRUTH, wrong, 0.99) == (1.0, 0.0)
+
+    def test_chances_that_keep_their_word_have_no_calibration_error(self) -> None:
+        truth = np.arange(1000) % 10 < 3
+        assert calibration_error(truth, np.full(1000, 0.3)) == pytest.approx(0, abs=1e-9)
+        assert brier(truth, np.full(1000, 0.3)) == pytest.approx(0.21)
+
+    def test_an_interval_is_drawn_over_sites(self) -> None:
+        values, group = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1])
+        low, high = interval_over_groups(lambda rows: float(values[rows].mean()), group)
+        assert (low, high) == (0.0, 1.0)
+
+    def test_figures_count_hard_negatives_and_leave_low_confidence_out(self) -> None:
+        listed = [
+            label("a", "", True, False, False, second=(True, False, False)),
+            label("b", "", False, False, False, hard_negative=frozenset({"noise"})),
+            label("c", "", False, False, False, confidence="low"),
+        ]
+        said = np.array([[0.9, 0, 0], [0.7, 0, 0], [0.2, 0, 0]])
+        judged = Judged(listed, said, np.array([True, True, False]), np.array([10, 10, 10]))
+        figures = evaluate(judged, dict.fromkeys(CLASSES, 0.5))["classes"]["noise"]
+        assert figures["high_mid"]["pages"] == 2
+        assert figures["high_mid"]["precision"] == 0.5
+        assert figures["both_agree"]["pages"] == 1
+        assert (figures["hard_negatives"]["pages"], figures["hard_negatives"]["flagged"]) == (1, 1)
+        assert any(
+            "hard negatives" in line
+            for line in as_text(evaluate(judged, dict.fromkeys(CLASSES, 0.5)))
+        )
+
+
+class TestTraining:
+    def test_learns_what_sites_share_and_says_how_well(self) -> None:
+        pages, listed = [], []
+        for site in range(12):
+            for page in range(3):
+                affiliate, noise = site % 3 == 0, site % 3 == 1
+                body = RANKING if affiliate else MENU if noise else DIARY
+                pages.append(f"<title>頁</title><p>{body}第{site}話の{page}。</p>")
+                listed.append(
+                    label(f"s{site}.jp", "", noise, affiliate, noise and site > 5, page=page)
+                )
+        batch = html_documents(pages)
+        heads, manifest = train_bundle([(batch, listed)], Settings(min_groups=2, n_folds=3))
+        assert set(heads) == {"html", "text"}
+        figures = manifest["cross_validation"]["html"]["classes"]["affiliate"]["high_mid"]
+        assert figures["average_precision"] > 0.99
+        trained = Bundle("t", "0" * 16, manifest, heads)
+        found = trained.chances(documents([RANKING, DIARY]))
+        assert found[0, 1] > found[1, 1]
+
+    def test_needs_pages_read_from_html(self) -> None:
+        with pytest.raises(RunError, match="HTML"):
+            train_bundle([(documents([DIARY]), [label("a")])], Settings())
+
+
+class TestExplain:
+    def test_votes_name_what_stands_in_the_text(self, bundle: Bundle) -> None:
+        folded = "".join(map(chr, code_points(RANKING).tolist()))
+        heard = [vote for vote in votes(bundle, RANKING, 1) if vote.span]
+        assert heard
+        for vote in heard:
+            assert vote.span is not None
+            assert folded[slice(*vote.span)] == vote.evidence
+
+    def test_says_the_chance_that_score_gives(self, bundle: Bundle) -> None:
+        said = chances(bundle, RANKING)["affiliate"]
+        assert f"affiliate: {said:.3f}" in list(explain(bundle, RANKING))
