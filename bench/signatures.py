@@ -2,8 +2,9 @@
 
     python bench/signatures.py
 
-prints documents a second of processor time at several lengths, and the error of estimated Jaccard similarities of
-texts of random characters and edits of them, beside what 128 independent permutations would have.
+prints documents a second of processor time at several lengths, and the error of estimated Jaccard
+similarities of texts of random characters and edits of them, beside what 128 independent
+permutations would have.
 """
 
 import random
@@ -21,7 +22,7 @@ CHARACTERS = [chr(code) for code in range(0x4E00, 0x9000)]
 
 def seeded(seed: int) -> random.Random:
     """A source of chance that gives the same texts every time."""
-    return random.Random(seed)  # noqa: S311 - nothing here is a secret
+    return random.Random(seed)
 
 
 def text(chance: random.Random, chars: int) -> str:

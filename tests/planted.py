@@ -46,7 +46,7 @@ _SENTENCES = (
 
 def seeded(seed: int) -> random.Random:
     """A source of chance that gives the same texts every time."""
-    return random.Random(seed)  # noqa: S311 - nothing here is a secret
+    return random.Random(seed)
 
 
 def article(chance: random.Random, chars: int) -> str:
