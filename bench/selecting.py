@@ -1,6 +1,6 @@
 """How long select takes over generated rows, and in how much memory.
 
-    python bench/selecting.py 1000000 /tmp/generated-run
+    python -m bench.selecting 1000000 /tmp/generated-run
 
 makes a run of so many documents (unless it is there already), selects it by `default`, then by
 `strict`, and prints seconds and the largest resident memory of the driver and of a worker.

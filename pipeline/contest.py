@@ -120,7 +120,7 @@ def _enter(
     part: Part, begin: int, judge: Judge, shares: Mapping[str, float], spill: "_Spill"
 ) -> _Field:
     """Judge one part; spill the members of clusters, and return who is left if caps ask for it."""
-    part.check_alignment()
+    part.check()
     recipe = judge.recipe
     wanted = {*judge.columns, *CLASSIFIERS, *_COMPETING}
     wanted |= {"signature"} if recipe.duplicates else set()

@@ -45,12 +45,15 @@ class Part:
         by_name = {name: table[name] for table in reversed(read) for name in table.column_names}
         return pa.table({name: by_name[name].combine_chunks() for name in wanted})
 
-    def check_alignment(self) -> None:
-        """Make sure that the three tables hold the same documents in the same order.
+    def check(self) -> None:
+        """Make sure that the three tables are of this version, and hold the same documents.
 
         Raises:
-            IntegrityError: if a row differs.
+            RunError: if another version of the program wrote one of them.
+            IntegrityError: if they do not hold the same documents in the same order.
         """
+        for table in TABLES.values():
+            self._check_schema(table)
         ids = {table.name: self._read(table, ["id"])["id"] for table in TABLES.values()}
         for name in ("scores", "groups"):
             if not ids[name].equals(ids["documents"]):
@@ -58,6 +61,19 @@ class Part:
                     f"{self.paths[name]}: its rows are not those of {self.paths['documents']}, "
                     f"in the same order. Remove the folder of the {name} and run that stage again."
                 )
+
+    def _check_schema(self, table: Table) -> None:
+        path = self.paths[table.name]
+        with storage.open_read(path) as file:
+            found = pq.read_schema(file)
+        missing = [name for name in table.names if name not in found.names]
+        if missing:
+            version = (found.metadata or {}).get(b"seimai.version", b"none").decode()
+            raise RunError(
+                f"{path}: schema {table.name} {version} without the column {missing[0]!r} found, "
+                f"{table.name} {table.version} expected: another version of seimai wrote it. "
+                "Extract into a new folder with this version."
+            )
 
     def _read(self, table: Table, columns: Sequence[str]) -> pa.Table:
         if not columns:

@@ -88,6 +88,9 @@ class ShardTask:
         """The shard's name, without its ending."""
         return f"shard-{self.number:05d}"
 
+    def __str__(self) -> str:
+        return f"{self.id} ({len(self.slices)} slices of {len(self.sources)} parts)"
+
 
 def plan(
     parts: Sequence[Part],

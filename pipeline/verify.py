@@ -196,7 +196,7 @@ def _books(run: Run) -> Iterable[str]:
 
 def _alignment(run: Run, bundle: str) -> Iterable[str]:
     for part in aligned_parts(run, bundle):
-        part.check_alignment()
+        part.check()
     return ()
 
 

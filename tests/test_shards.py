@@ -25,7 +25,7 @@ from pipeline.recipe import Recipe, ShardSizes
 from pipeline.run import Run
 from pipeline.shards import Piece, Slice, cut
 from pipeline.tasks import commits
-from schemas import SCORES, SHARDS
+from schemas import DOCUMENTS, SCORES, SHARDS
 from schemas.files import file_schema
 from tests.made_run import BUNDLE, InProcess, Page, make_run, put, scores_of, selected
 
@@ -250,6 +250,14 @@ def test_scores_of_other_documents_are_refused(run: Run) -> None:
         selected(run, Recipe("r"))
     put(run.scores(BUNDLE), "t2", SCORES, scores_of(pages(24, 100)))
     with pytest.raises(IntegrityError, match="25 documents, but 24 rows"):
+        selected(run, Recipe("r"))
+
+
+def test_parts_of_another_version_are_refused_before_any_work(run: Run) -> None:
+    path = next(Path(run.documents).glob("t2-documents-*"))
+    older = pq.read_table(path).drop_columns(["ja_score"])
+    put(run.documents, "t2", replace(DOCUMENTS, columns=DOCUMENTS.without(["ja_score"])), older)
+    with pytest.raises(RunError, match="without the column 'ja_score'"):
         selected(run, Recipe("r"))
 
 
