@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from classifiers.bundle import load
+from classifiers.bundle import Bundle, load
+from classifiers.explain import votes
 from pipeline import decisions, manifest, storage
 from pipeline.decisions import Judge
 from pipeline.documents import from_texts
@@ -21,8 +22,20 @@ from pipeline.run import Run
 from pipeline.tasks import commits, part_path
 
 _RULES = {rule.name: rule for rule in RULES}
-_READ = ["id", "url", "host", "title", "crawl_time", "source", "n_chars", "ja_score", "flags"]
+_READ = [
+    "id",
+    "url",
+    "host",
+    "title",
+    "text",
+    "crawl_time",
+    "source",
+    "n_chars",
+    "ja_score",
+    "flags",
+]
 _MOST_STORIES = 20
+_EVIDENCE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +91,8 @@ def explain_text(text: str, recipe: Recipe) -> str:
         text: the text, as a page's main text would be.
         recipe: what to judge by; its cuts by share are left out, since they need a whole run.
     """
-    document = from_texts([text])
-    scores = load().score(document)
+    document, bundle = from_texts([text]), load()
+    scores = bundle.score(document)
     columns = {name: batch[name] for batch in (scores, document) for name in batch.schema.names}
     shares = {name: float("inf") for name in recipe.scores}
     hits = Judge(recipe).hits(columns, shares)
@@ -89,7 +102,7 @@ def explain_text(text: str, recipe: Recipe) -> str:
         f"{columns['n_chars'][0].as_py():,} characters, "
         f"Japanese by {columns['ja_score'][0].as_py():.2f}; recipe {recipe.name}.",
         verdict,
-        *(f"  - {in_words(reason)}" for reason in found),
+        *(line for reason in found for line in _told(reason, text, bundle)),
         *_scores({name: columns[name][0].as_py() for name in CLASSIFIERS}),
         *_harmless_flags(columns["flags"][0].as_py(), found),
     ]
@@ -247,12 +260,13 @@ def _story(run: Run, said: Manifest, found: _Found) -> str:
     recipe = said["recipe"]
     reasons = [Reason(**reason) for reason in found.decision["reasons"]]
     fate = "kept" if found.decision["kept"] else "left out"
+    text, bundle = found.document["text"], _bundle(said)
     return "\n".join(
         [
             *_introduction(found.document),
             "",
             f"Recipe {recipe['name']} ({recipe['digest']}): {fate}.",
-            *(f"  - {in_words(reason)}" for reason in reasons),
+            *(line for reason in reasons for line in _told(reason, text, bundle)),
             *_survivor(run, found.decision),
             *_copies(found.group),
             *_scores(found.scores),
@@ -261,6 +275,23 @@ def _story(run: Run, said: Manifest, found: _Found) -> str:
             *_otherwise(reasons, found.scores, recipe["content"]),
         ]
     )
+
+
+def _told(reason: Reason, text: str, bundle: Bundle | None) -> Iterator[str]:
+    """A reason in words; where a classifier spoke, what in the text it heard most."""
+    yield f"  - {in_words(reason)}"
+    head, _, kind = reason.rule.rpartition(".")
+    if bundle and text and kind in {"keep_below", "drop_worst"}:
+        heard = [v for v in votes(bundle, text, CLASSIFIERS.index(head)) if v.value > 0]
+        if heard:
+            said = ", ".join(f"{vote.evidence!r} {vote.value:+.2f}" for vote in heard[:_EVIDENCE])
+            yield f"    what speaks for it in the text: {said}"
+
+
+def _bundle(said: Manifest) -> Bundle | None:
+    """The shipped bundle, if the selection's scores are its own."""
+    bundle = load()
+    return bundle if bundle.name == said["origin"]["bundle"] else None
 
 
 def _introduction(document: Mapping[str, Any]) -> Iterator[str]:

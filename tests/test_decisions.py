@@ -300,6 +300,15 @@ def test_explain_judges_any_text() -> None:
     assert "Probabilities: noise" in told
 
 
+def test_explain_names_what_a_classifier_heard() -> None:
+    advert = (
+        "【2024年最新】おすすめ比較ランキング！今すぐ公式サイトで申し込むとキャンペーン特典。" * 6
+    )
+    told = explain_text(advert, load("strict"))
+    assert "affiliate.keep_below" in told
+    assert "what speaks for it in the text: " in told
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "masked"),
     [
