@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
@@ -11,7 +12,10 @@ import click
 
 from classifiers.bundle import load
 from pipeline import console, graph, recipe
+from pipeline.compare import compare, default_folder
+from pipeline.dedup.buckets import SHAPES
 from pipeline.dedup.evaluation import evaluate as evaluate_duplicates
+from pipeline.erase import erase
 from pipeline.errors import OptionError, SeimaiError
 from pipeline.execution import Execution
 from pipeline.explain import explain, explain_text
@@ -202,17 +206,37 @@ def score_command(
 
 @cli.command("group")
 @_run_folder
+@click.option(
+    "--shape",
+    type=click.Choice(list(SHAPES)),
+    default="default",
+    show_default=True,
+    help="How signatures are cut into bands.",
+)
+@click.option(
+    "--against",
+    metavar="OLD_RUN",
+    help="An old run, grouped with the same shape: its documents count as members too.",
+)
 @_execution
 @click.pass_obj
-def group_command(beam_args: Sequence[str], run: str, workers: int | None, quiet: bool) -> None:
+def group_command(
+    beam_args: Sequence[str],
+    run: str,
+    shape: str,
+    against: str | None,
+    workers: int | None,
+    quiet: bool,
+) -> None:
     """Find which documents are copies of one another, exactly or nearly.
 
     \b
-    Example:
+    Examples:
       seimai group RUN
+      seimai group NEW_RUN --against OLD_RUN
     """
     with _writing(run, beam_args, workers, quiet) as execution:
-        console.show_groups(group(run, execution))
+        console.show_groups(group(run, execution, SHAPES[shape], against))
 
 
 @cli.command("select")
@@ -289,6 +313,62 @@ def explain_command(
         raise OptionError("explain: neither RUN nor --text is given, one of them is expected.")
 
 
+@cli.command("compare")
+@_run_folder
+@click.option(
+    "--recipes",
+    "recipe_names",
+    required=True,
+    metavar="NAME,NAME...",
+    help="Recipe files or shipped recipes, two or more.",
+)
+@click.option("--out", metavar="FOLDER", help="Where the page and its JSON go; below RUN if unset.")
+@_bundle
+@_execution
+@click.pass_obj
+def compare_command(
+    beam_args: Sequence[str],
+    run: str,
+    recipe_names: str,
+    out: str | None,
+    bundle: str | None,
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    """Select by several recipes and show side by side what each keeps, of whom, and why not.
+
+    \b
+    Example:
+      seimai compare RUN --recipes raw,light,default,strict
+    """
+    recipes = [recipe.load(name) for name in recipe_names.split(",")]
+    folder = out or default_folder(Run(run), recipes)
+    with _writing(run, beam_args, workers, quiet) as execution:
+        console.show_comparison(
+            folder, compare(Run(run), recipes, execution, load(bundle).name, folder)
+        )
+
+
+@cli.command("erase")
+@_run_folder
+@click.option("--hosts", multiple=True, metavar="FILE", help="Hosts, one a line, with all below.")
+@click.option("--urls", multiple=True, metavar="FILE", help="URLs, one a line.")
+def erase_command(run: str, hosts: Sequence[str], urls: Sequence[str]) -> None:
+    """Remove the texts of some hosts or pages from a run, for good; the books stay true.
+
+    \b
+    Example:
+      seimai erase RUN --hosts takedown.txt
+    """
+    if not (hosts or urls):
+        raise OptionError("erase: neither --hosts nor --urls is given, one of them is expected.")
+    with sole_writer(run):
+        erased = erase(Run(run), recipe.Takedown(_listed(hosts), _listed(urls)))
+    click.echo(f"erased: {erased.documents:,} documents")
+    for shard in erased.stale:
+        click.echo(f"stale until selected again: {shard}")
+
+
 @cli.group("evaluate")
 def evaluate_group() -> None:
     """Hold a run against what people know of its pages."""
@@ -325,6 +405,10 @@ def main() -> NoReturn:
         click.echo("seimai: stopped; what was done is kept. The same command goes on.", err=True)
         sys.exit(130)
     sys.exit(0)
+
+
+def _listed(paths: Sequence[str]) -> tuple[recipe.ListFile, ...]:
+    return tuple(recipe.ListFile.of(Path(path)) for path in paths)
 
 
 @contextmanager

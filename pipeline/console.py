@@ -1,6 +1,7 @@
 """What the commands print: tables of counts for a person at a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from unicodedata import east_asian_width
 
 import click
@@ -42,6 +43,25 @@ def show_selection(folder: str, manifest: Manifest) -> None:
     show_table(f"select: recipe {recipe['name']} ({recipe['digest']})", rows)
     click.echo(f"\nshards:   {storage.join(folder, 'manifest.json')}")
     click.echo(f"report:   {storage.join(folder, 'report.html')}")
+
+
+def show_comparison(folder: str, comparison: Mapping[str, Any]) -> None:
+    """What each recipe keeps, side by side."""
+    rows: list[Sequence[object]] = [("", "documents", "characters", "hosts")]
+    rows += [
+        ("all", *(comparison[name] for name in ("documents", "characters", "hosts_of_documents")))
+    ]
+    rows += [
+        (f"  {name}", *(said[key] for key in ("kept", "kept_characters", "hosts")))
+        for name, said in comparison["recipes"].items()
+    ]
+    show_table("compare: what each recipe keeps", rows)
+    for alarm in comparison["alarms"]:
+        click.echo(
+            "alarm: {recipe} keeps {kept:,} of {documents:,} documents of {host}".format(**alarm)
+        )
+    click.echo(f"\npage:     {storage.join(folder, 'comparison.html')}")
+    click.echo(f"figures:  {storage.join(folder, 'comparison.json')}")
 
 
 def show_table(title: str, rows: Iterable[Sequence[object]]) -> None:

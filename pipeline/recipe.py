@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from pipeline import recipe_file, storage
 from pipeline.dedup.survivors import Keep, KeepPolicy
-from pipeline.errors import RecipeError
+from pipeline.errors import InputError, RecipeError
 from pipeline.recipe_file import Value
 from pipeline.rules import RULES
 from schemas import DOCUMENTS, GROUPS, SCORES
@@ -93,6 +93,22 @@ class ListFile:
 
     path: str
     sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> "ListFile":
+        """The list in a file.
+
+        Raises:
+            InputError: if there is no such file.
+        """
+        try:
+            with path.open("rb") as file:
+                return cls(str(path), hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError as error:
+            raise InputError(
+                f"{path}: no list of hosts or URLs can be read ({error.strerror}); "
+                "a text file with one a line is expected."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +347,7 @@ def _list_file(value: Value) -> ListFile:
     path = Path(value.file).parent / _text(value)
     if not path.is_file():
         value.fail(f"the path of a text file, from {Path(value.file).parent or '.'} on,")
-    with path.open("rb") as file:
-        return ListFile(str(path), hashlib.file_digest(file, "sha256").hexdigest())
+    return ListFile.of(path)
 
 
 def _time_window(value: Value) -> TimeWindow:
