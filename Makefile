@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint bench docs clean
+.PHONY: setup demo test lint bench bench-dedup docs clean
 
 setup: .venv/ready  ## leave the environment in .venv
 
@@ -27,6 +27,9 @@ lint: setup
 
 bench: setup  ## speed, stage by stage
 	$(BIN)/python -m bench.stages
+
+bench-dedup: setup  ## grouping at 100 k, 1 M and 10 M documents; needs 40 GB of scratch
+	$(BIN)/python -m bench.dedup 100000 1000000 10000000
 
 docs: setup  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py
