@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from classifiers.bundle import load
+from classifiers.explain import votes
 from pipeline import decisions, storage
 from pipeline.decisions import Mask
 from pipeline.manifest import Manifest
@@ -29,6 +31,7 @@ KEPT = "kept"
 SAMPLES_A_REASON = 6
 SAMPLES_KEPT = 12
 PAIRS = 8
+MARKS_A_SAMPLE = 12
 SAMPLE_CHARACTERS = 600
 HOSTS_SHOWN = 40
 PROBLEMS_SHOWN = 100
@@ -89,7 +92,8 @@ class Facts:
         alone: how many documents each reason leaves out all alone.
         hosts: documents and kept by host.
         years: documents and kept by year of crawl.
-        samples: documents to look at, by reason; `kept` for the kept.
+        samples: documents to look at, by reason; `kept` for the kept. Where a classifier is the
+            reason, `marks` are the n-grams that it heard most.
         pairs: removed documents with the survivors that stand for them.
         problems: damaged input, the first of it.
     """
@@ -144,9 +148,10 @@ def gather(
     facts.years = dict(sorted(_both(years).items()))
     sampled = documents_at(parts, decided, [place for drawn in places.values() for place in drawn])
     facts.samples = {
-        reason: [sampled[place] for place in places[reason]]
+        reason: [dict(sampled[place]) for place in places[reason]]
         for reason in sorted(places, key=lambda name: (name != KEPT, name))
     }
+    _hear(facts.samples, said["origin"]["bundle"])
     facts.pairs = _pairs(parts, decided, facts.samples.get(decisions.DUPLICATE, []))
     facts.problems = list(_problems(run))
     return facts
@@ -247,6 +252,7 @@ def documents_at(
         for place, *columns in zip(wanted, texts, scores, verdicts, strict=True):
             found[place] = {name: value for row in columns for name, value in row.items()}
             found[place]["text"] = found[place]["text"][:SAMPLE_CHARACTERS]
+            found[place]["marks"] = []
     return found
 
 
@@ -265,6 +271,21 @@ def _rows_of(path: str, rows: Sequence[int], columns: list[str]) -> list[dict[st
                 found.update(zip(wanted, taken, strict=True))
             begin = end
     return [found[row] for row in rows]
+
+
+def _hear(samples: Mapping[str, Sequence[dict[str, Any]]], bundle_name: str) -> None:
+    """Add to the samples of each classifier the n-grams of theirs that it heard most."""
+    bundle = load()
+    for reason, documents in samples.items():
+        head, _, kind = reason.rpartition(".")
+        if bundle.name == bundle_name and kind in {"keep_below", "drop_worst"}:
+            for document in documents:
+                heard = votes(bundle, document["text"], CLASSIFIERS.index(head))
+                document["marks"] = [
+                    vote.evidence
+                    for vote in heard
+                    if vote.span and vote.value > 0 and len(vote.evidence.strip()) > 1
+                ][:MARKS_A_SAMPLE]
 
 
 def _pairs(

@@ -2,7 +2,8 @@
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,7 @@ def environment() -> Environment:
     )
     made.filters["count"] = lambda n: f"{n:,}"
     made.filters["percent"] = percent
+    made.filters["marked"] = marked
     made.filters["reason"] = lambda reason: in_words(Reason(**reason))
     return made
 
@@ -113,6 +115,19 @@ def percent(part: int, whole: int) -> str:
         return "0 %"
     share = 100 * part / whole
     return "< 0.1 %" if share < 0.1 else f"{share:.1f} %".replace(".0 ", " ")
+
+
+def marked(text: str, marks: Sequence[str]) -> list[tuple[bool, str]]:
+    """A text in pieces, each with whether it is one of the marks, wherever it stands.
+
+    >>> marked("今すぐ申し込む", ["すぐ"])
+    [(False, '今'), (True, 'すぐ'), (False, '申し込む')]
+    """
+    if not marks:
+        return [(False, text)]
+    longest_first = sorted(marks, key=lambda mark: (-len(mark), mark))
+    pieces = re.split(f"({'|'.join(map(re.escape, longest_first))})", text)
+    return [(place % 2 == 1, piece) for place, piece in enumerate(pieces) if piece]
 
 
 def funnel(totals: Mapping[str, Any]) -> list[Step]:
