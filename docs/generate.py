@@ -30,8 +30,10 @@ def commands() -> str:
 def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
     yield path, command
     if isinstance(command, click.Group):
-        for name, below in sorted(command.commands.items()):
-            yield from _commands(below, f"{path} {name}")
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if below := command.get_command(context, name):
+                yield from _commands(below, f"{path} {name}")
 
 
 PAGES = {

@@ -4,13 +4,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 import click
 
-from classifiers.bundle import load
+from classifiers.bundle import Morphology, load
 from pipeline import console, graph, recipe
 from pipeline.compare import compare, default_folder
 from pipeline.dedup.buckets import SHAPES
@@ -21,18 +22,32 @@ from pipeline.execution import Execution
 from pipeline.explain import explain, explain_text
 from pipeline.jobs.extract import Reading, extract
 from pipeline.jobs.group import group
-from pipeline.jobs.score import Morphology, score
+from pipeline.jobs.score import score
 from pipeline.jobs.select import select
 from pipeline.run import Run, sole_writer
 from pipeline.verify import verify
 
+_CLASSIFIERS = "classifiers"
 _EPILOG = (
     "Beam's own options follow `--`, as in `seimai run crawl/ --out RUN -- --runner=FlinkRunner`. "
     "Without them the work is done by local processes, one a core."
 )
 
 
-@click.group(epilog=_EPILOG, context_settings={"max_content_width": 100})
+class _Commands(click.Group):
+    """The commands; those of the classifiers are loaded when asked for, with their libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), _CLASSIFIERS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == _CLASSIFIERS:
+            found: click.Command = import_module("classifiers.cli").classifiers
+            return found
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, epilog=_EPILOG, context_settings={"max_content_width": 100})
 @click.version_option(package_name="seimai", prog_name="seimai")
 def cli() -> None:
     """Polish the Japanese web into training data for language models."""

@@ -2,18 +2,15 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import pyarrow.parquet as pq
 
-from classifiers.bundle import Bundle, load
+from classifiers.bundle import Bundle, Morphology, load
 from pipeline import storage
 from pipeline.execution import Execution, run_step
 from pipeline.run import Run
 from pipeline.tasks import Attempt, part_path
 from schemas import DOCUMENTS, PAGE_FACTS, SCORES
-
-Morphology = Literal["auto", "all", "none"]
 
 BATCH_ROWS = 256
 
@@ -79,7 +76,7 @@ class ScoreTask:
         ):
             scores = attempt.table("scores", SCORES.arrow)
             for batch in pq.ParquetFile(file).iter_batches(BATCH_ROWS, columns=_READ):
-                scores.write(bundle.score(batch))
+                scores.write(bundle.score(batch, self.morphology))
                 attempt.count("documents", batch.num_rows)
             attempt.commit()
 
