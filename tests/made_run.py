@@ -66,7 +66,7 @@ def selected(run: Run, recipe: Recipe, name: str = "trial") -> Manifest:
     return select(run, recipe, name, InProcess(), BUNDLE)
 
 
-def make_run(folder: Path, tasks: Mapping[str, Sequence[Page]], left_out: int = 3) -> Run:
+def make_run(folder: Path | str, tasks: Mapping[str, Sequence[Page]], left_out: int = 3) -> Run:
     """A run of the given tasks; pages of one `cluster` are near-duplicate candidates."""
     run = Run(str(folder))
     clusters: dict[str, list[str]] = {}

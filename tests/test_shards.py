@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import jsonschema
 import numpy as np
 import orjson
@@ -25,6 +26,7 @@ from pipeline.recipe import Recipe, ShardSizes
 from pipeline.run import Run
 from pipeline.shards import Piece, Slice, cut
 from pipeline.tasks import commits
+from pipeline.verify import verify
 from schemas import DOCUMENTS, SCORES, SHARDS
 from schemas.files import file_schema
 from tests.made_run import BUNDLE, InProcess, Page, make_run, put, scores_of, selected
@@ -217,13 +219,29 @@ def test_a_death_while_the_new_takes_its_place_is_made_good(
     assert files(run) == files(run, "fresh")
 
 
-def test_a_shard_that_is_gone_is_written_again(run: Run) -> None:
+@pytest.mark.parametrize("gone", ["shard-00000.parquet", "decisions/t2-*.parquet"])
+def test_what_is_gone_is_written_again(run: Run, gone: str) -> None:
     recipe = Recipe("r", shards=SMALL)
-    made = selected(run, recipe)
+    selected(run, recipe)
     before = files(run)
-    Path(run.selected("trial"), made["shards"][0]["name"]).unlink()
+    next(Path(run.selected("trial")).glob(gone)).unlink()
     selected(run, recipe)
     assert files(run) == before
+
+
+def test_an_object_store_holds_the_same_bytes_as_a_disk(run: Run) -> None:
+    bucket = "memory://shards"
+    stored = make_run(
+        f"{bucket}/run", {"t1": pages(40), "t2": pages(25, 100), "t3": pages(60, 200)}
+    )
+    for recipe in (Recipe("r", sample=0.5), Recipe("r", shards=SMALL)):
+        selected(stored, recipe)
+    selected(run, Recipe("r", shards=SMALL))
+    assert verify(stored.path).sound
+    for name in storage.names(stored.selected("trial")):
+        data = storage.read_bytes(storage.join(stored.selected("trial"), name))
+        assert data == Path(run.selected("trial"), name).read_bytes(), name
+    fsspec.filesystem("memory").rm(bucket, recursive=True)
 
 
 def test_masking_changes_the_text_in_the_shards_and_is_counted(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ def _finished(folder: str, settings: str) -> Manifest | None:
     found = manifest.read(folder)
     if found["origin"]["settings"] != settings:
         return None
-    listed = [(storage.join(folder, shard["name"]), shard["bytes"]) for shard in found["shards"]]
+    listed = [
+        *((storage.join(folder, one["name"]), one["bytes"]) for one in found["shards"]),
+        *(
+            (storage.join(folder, "decisions", one["name"]), one["bytes"])
+            for one in found["decisions"]
+        ),
+    ]
     whole = all(storage.exists(path) and storage.size(path) == size for path, size in listed)
     return found if whole else None
