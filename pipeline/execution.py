@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pipeline import graph
 from pipeline.errors import RunError
-from pipeline.tasks import Commit, commits, sweep, withdraw
+from pipeline.tasks import Commit, commits, intact, sweep, withdraw
 from pipeline.workers import Pool, Task
 
 _SECONDS_BETWEEN_LOOKS = 2.0
@@ -78,7 +78,7 @@ def run_step(
     """Bring a folder to where exactly these tasks are committed under these settings.
 
     Tasks that are so already are not done again; commits of other tasks or other settings are
-    withdrawn first, so that no reader ever sees a mixture.
+    withdrawn first, so that no reader ever sees a mixture, and so are those that have lost a file.
 
     Args:
         name: what the step is called in the progress line and the Beam graph.
@@ -95,9 +95,10 @@ def run_step(
         SeimaiError: as the work raised it; what was committed before stays.
     """
     wanted = {task.id for task in tasks}
-    for commit in commits(folder).values():
-        if commit.task not in wanted or commit.settings != settings:
-            withdraw(folder, commit.task)
+    whole = intact(folder)
+    for task in commits(folder):
+        if task not in wanted or task not in whole or whole[task].settings != settings:
+            withdraw(folder, task)
     sweep(folder)
     done = commits(folder)
     left = [task for task in tasks if task.id not in done]
