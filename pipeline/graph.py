@@ -12,7 +12,8 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
-from pipeline.errors import OptionError
+from pipeline import storage
+from pipeline.errors import OptionError, WorkerError
 
 
 def run_in_process(work: Callable[[Any], None], task: object) -> None:
@@ -49,8 +50,20 @@ class _Do(beam.DoFn):
         self._work = work
 
     def process(self, task: Any) -> None:  # noqa: ANN401 - a step may have tasks of any kind
-        """Do one task."""
-        self._work(task)
+        """Do one task; what the machine refuses is told as an error of ours.
+
+        Raises:
+            RunError: if something cannot be read or written.
+            WorkerError: if memory runs out.
+        """
+        try:
+            with storage.failures_told(str(task)):
+                self._work(task)
+        except MemoryError as error:
+            raise WorkerError(
+                f"{task}: memory ran out. All other work is kept. Give the machine more memory or "
+                "use fewer --workers, then run the same command again."
+            ) from error
 
 
 def check_options(beam_args: Sequence[str]) -> None:

@@ -118,22 +118,23 @@ def sole_writer(path: str) -> Iterator[None]:
     protocol, and merely do the work twice.
 
     Raises:
-        RunError: if another command is at work in the folder.
+        RunError: if another command is at work in the folder, or it cannot be written to.
     """
     if not storage.is_local(path):
         yield
         return
-    folder = Path(storage.local(path))
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(
-                f"{path}: another seimai command is writing to this run. "
-                "Wait for it to end, or name another folder with --out."
-            ) from error
-        yield
+    with storage.failures_told(path):
+        folder = Path(storage.local(path))
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / _LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(
+                    f"{path}: another seimai command is writing to this run. "
+                    "Wait for it to end, or name another folder with --out."
+                ) from error
+            yield
 
 
 def _normal(value: object) -> bytes:

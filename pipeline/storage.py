@@ -8,6 +8,8 @@ import hashlib
 import os
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -15,6 +17,8 @@ import fsspec
 import orjson
 import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
+
+from pipeline.errors import RunError
 
 SCRATCH_PREFIX = ".tmp-"
 """Names that begin so are being written; no reader looks at them."""
@@ -41,15 +45,20 @@ def exists(path: str) -> bool:
 
 def names(folder: str) -> list[str]:
     """The names of the files in a folder, sorted; empty if there is no such folder."""
+    return list(sizes(folder))
+
+
+def sizes(folder: str) -> dict[str, int]:
+    """The size in bytes of each file in a folder, by name in sorted order."""
     filesystem = _filesystem(folder)
     filesystem.invalidate_cache()
     try:
         entries = filesystem.ls(folder, detail=True)
     except FileNotFoundError:
-        return []
-    return sorted(
-        entry["name"].rstrip("/").rsplit("/", 1)[-1] for entry in entries if entry["type"] == "file"
-    )
+        return {}
+    files = (entry for entry in entries if entry["type"] == "file")
+    found = {entry["name"].rstrip("/").rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
+    return dict(sorted(found.items()))
 
 
 def size(path: str) -> int:
@@ -149,6 +158,26 @@ def put_json(path: str, value: object) -> None:
     """Write a value as indented JSON with sorted keys, atomically."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     put(path, orjson.dumps(value, option=options))
+
+
+@contextmanager
+def failures_told(what: str) -> Iterator[None]:
+    """Tell what the disk or the store refuses as an error for a person.
+
+    Args:
+        what: what the message begins with: the folder or the task that was worked on.
+
+    Raises:
+        RunError: in place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise RunError(
+            f"{what}: {error.strerror or error}{where}. What was committed is kept: make sure that "
+            "there is room, and that it can be read and written, then run the same command again."
+        ) from error
 
 
 def _filesystem(path: str) -> fsspec.AbstractFileSystem:
