@@ -14,7 +14,9 @@ import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -166,9 +168,37 @@ def _start_worker() -> _Worker:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
+    with _interrupts_held():
+        process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start a process whole, and one that never sees Ctrl-C, which is the parent's to answer.
+
+    A process inherits what is blocked from its first moment on. To us an interrupt comes when the
+    block is over; a process that is half started would complain that its parent is gone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals come to the main thread
+        return
+    came: list[int] = []
+    usual = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    resource_tracker.ensure_running()  # it would unblock what is blocked when it starts
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+    for interrupt in came:
+        signal.raise_signal(interrupt)
 
 
 def _cause(exitcode: int | None) -> str:
@@ -181,7 +211,6 @@ def _cause(exitcode: int | None) -> str:
 
 def _serve(connection: Connection) -> None:
     """A worker's life: take a task, do it, say how it went."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # the parent reports failures
     threading.Thread(target=_die_with_parent, daemon=True).start()
     while True:
