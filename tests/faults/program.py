@@ -37,9 +37,9 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "pipeline.cli", *map(str, arguments)]
 
 
-def main_job(crawl: Path, out: Path, *options: object) -> list[str]:
+def main_job(crawl: Path, out: Path, workers: int = 1) -> list[str]:
     """The command line that takes a crawl to shards, a task a row group."""
-    return command("run", crawl, "--out", out, "--task-size", 1, "--workers", 2, *options)
+    return command("run", crawl, "--out", out, "--task-size", 1, "--workers", workers)
 
 
 def finish(
@@ -82,8 +82,14 @@ class Victim:
                 return False
         return True
 
+    def first_workers(self) -> list[int]:
+        """The ids of its worker processes, as soon as there are any; none if it ends before."""
+        while not (found := self.workers()) and not self.end_within(0.01):
+            pass
+        return found
+
     def workers(self) -> list[int]:
-        """The ids of its worker processes."""
+        """The ids of its worker processes that are alive now."""
         try:
             children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         except OSError:

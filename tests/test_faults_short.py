@@ -1,0 +1,148 @@
+"""Harm to processes and disks: after a rerun, all is as if nothing had happened.
+
+A few of each kind; `make test-faults` kills fifty times, and fills real disks.
+"""
+
+import random
+import resource
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from pipeline.verify import verify
+from tests.faults.program import (
+    STAGES,
+    Victim,
+    committed,
+    digests,
+    finish,
+    kill,
+    main_job,
+    tiny_crawl,
+    wait_until_gone,
+)
+
+SEED = 20241122
+
+
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_crawl(tmp_path_factory.mktemp("crawl") / "crawl.parquet")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing disturbed: what the others are held to."""
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    ended = finish(main_job(crawl, out))
+    assert ended.returncode == 0, ended.stderr
+    return out
+
+
+def test_killed_in_every_stage_a_run_ends_as_if_undisturbed(
+    crawl: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """In each stage a worker dies, which the run survives, then the parent, which it does not."""
+    chance, out = random.Random(SEED), tmp_path / "run"
+    before: dict[Path, int] = {}
+    for stage in STAGES:
+        victim = Victim(main_job(crawl, out))
+        assert victim.wait_for(f"{stage}:")
+        kill(chance.choice(victim.first_workers()))
+        victim.end_within(chance.uniform(0, 0.3))
+        orphans = victim.workers()
+        kill(victim.pid)
+        wait_until_gone(orphans)
+        victim.ended()
+        after = committed(out)
+        assert {path: after[path] for path in before} == before, "done again"
+        before = after
+    ended = finish(main_job(crawl, out))
+    assert ended.returncode == 0, ended.stderr
+    assert digests(out) == digests(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [(signal.SIGINT, True), (signal.SIGTERM, False)],
+    ids=["Ctrl-C", "TERM"],
+)
+def test_a_run_that_is_stopped_says_how_to_go_on(
+    crawl: Path, tmp_path: Path, number: signal.Signals, whole_group: bool
+) -> None:
+    victim = Victim(main_job(crawl, tmp_path / "run", workers=2))
+    assert victim.wait_for("extract:")
+    workers = victim.first_workers()
+    victim.signal(number, whole_group=whole_group)
+    code, printed = victim.ended()
+    assert code == 130
+    assert "what was done is kept" in printed
+    assert "Traceback" not in printed
+    wait_until_gone(workers)
+
+
+@pytest.fixture
+def harmed(undisturbed: Path, tmp_path: Path) -> Path:
+    """A copy of the undisturbed run, to be harmed."""
+    return Path(shutil.copytree(undisturbed, tmp_path / "harmed"))
+
+
+def test_a_file_that_lost_its_end_is_made_again(
+    crawl: Path, undisturbed: Path, harmed: Path
+) -> None:
+    """And nothing else is: the bytes are as before, so all that was made of them still holds."""
+    for part in ("documents/*-documents-*", "scores/*/*", "selected/default/shard-*"):
+        path = sorted(harmed.glob(f"{part}.parquet"))[0]
+        path.write_bytes(path.read_bytes()[:-9])
+    before = committed(harmed)
+    assert len(verify(str(harmed)).problems) >= 3
+    ended = finish(main_job(crawl, harmed))
+    assert ended.returncode == 0, ended.stderr
+    assert digests(harmed) == digests(undisturbed)
+    after = committed(harmed)
+    assert len([path for path in before if after[path] != before[path]]) == 2
+
+
+def test_an_altered_byte_is_found_and_named_and_its_part_made_again(
+    crawl: Path, undisturbed: Path, harmed: Path
+) -> None:
+    """Its size is as before, so that `verify` has to find it; its advice is followed here."""
+    path = sorted(harmed.glob("documents/*-documents-*.parquet"))[0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    told = next(problem for problem in verify(str(harmed)).problems if "sha256" in problem)
+    assert str(path) in told
+    assert "Remove it and the sidecar of its task" in told
+    path.unlink()
+    (path.parent / f"{path.name.split('-')[0]}.json").unlink()
+    ended = finish(main_job(crawl, harmed))
+    assert ended.returncode == 0, ended.stderr
+    assert digests(harmed) == digests(undisturbed)
+
+
+def test_a_disk_that_is_full_is_told_and_the_run_goes_on_when_there_is_room(
+    crawl: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    def no_file_over_8_kb() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+    ended = finish(main_job(crawl, tmp_path / "run"), no_file_over_8_kb)
+    assert ended.returncode == 2
+    assert "File too large" in ended.stderr
+    assert "same command again" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not [path for path in (tmp_path / "run").rglob(".tmp-*") if path.is_file()]
+    ended = finish(main_job(crawl, tmp_path / "run"))
+    assert ended.returncode == 0, ended.stderr
+    assert digests(tmp_path / "run") == digests(undisturbed)
+
+
+def test_a_place_that_cannot_be_written_to_is_named(crawl: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = finish(main_job(crawl, tmp_path / "file" / "run"))
+    assert ended.returncode == 2
+    assert f"{tmp_path}/file/run: Not a directory" in ended.stderr
+    assert "Traceback" not in ended.stderr
