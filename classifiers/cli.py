@@ -7,6 +7,7 @@ from typing import TextIO
 import click
 
 from classifiers.bundle import load, save
+from classifiers.card import model_card
 from classifiers.evaluate import as_text, evaluate, worst_errors
 from classifiers.explain import explain
 from classifiers.labels import CLASSES, read_labels
@@ -88,3 +89,15 @@ def explain_command(text: TextIO, bundle: str | None) -> None:
     """
     for line in explain(load(bundle), text.read()):
         click.echo(line)
+
+
+@classifiers.command("card")
+@click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
+def card_command(bundle: str | None) -> None:
+    r"""Write a bundle's model card, in Markdown.
+
+    \b
+    Example:
+      seimai classifiers card > docs/model-card.md
+    """
+    click.echo(model_card(load(bundle)), nl=False)

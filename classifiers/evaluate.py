@@ -148,10 +148,13 @@ class _Column:
 
     def slice_figures(self, among: NDArray[np.bool_]) -> dict[str, Any]:
         truth, chances = self.truth[among], self.chances[among]
-        precision, recall, _ = precision_recall_f1(truth, chances >= self.threshold)
+        flagged = chances >= self.threshold
+        precision, recall, _ = precision_recall_f1(truth, flagged)
         return {
             "pages": int(among.sum()),
             "positive": int(truth.sum()),
+            "flagged": int(flagged.sum()),
+            "wrongly_flagged": int((flagged & ~truth).sum()),
             "average_precision": average_precision(truth, chances),
             "precision": precision,
             "recall": recall,

@@ -11,7 +11,7 @@ from classifiers.bundle import Bundle
 from classifiers.features import DENSE, as_document
 from classifiers.heads import over_cuts
 from classifiers.labels import CLASSES
-from classifiers.ngrams import BUCKET_BITS, code_points, rolling_hashes
+from classifiers.ngrams import buckets, code_points, rolling_hashes
 
 _SHOWN: Final = 8
 
@@ -75,7 +75,7 @@ def explain(bundle: Bundle, text: str) -> Iterator[str]:
 
 def _first_occurrence(codes: NDArray[np.uint32], bucket: int) -> tuple[str, tuple[int, int] | None]:
     for order, hashes in enumerate(rolling_hashes(codes), start=1):
-        found = np.flatnonzero(hashes >> np.uint32(32 - BUCKET_BITS) == bucket)
+        found = np.flatnonzero(buckets([hashes]) == bucket)
         if len(found):
             first = int(found[0])
             ngram = "".join(map(chr, codes[first : first + order].tolist()))

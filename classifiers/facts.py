@@ -56,6 +56,26 @@ FACTS: Final = (
 )
 """The features of one page's HTML, in order."""
 
+FACTS_READ: Final = (
+    "html_bytes",
+    "link_share",
+    "n_links",
+    "n_outbound_links",
+    "affiliate_links",
+    "n_sponsored_links",
+    "n_images",
+    "n_forms",
+    "tag_counts",
+    "robots",
+    "published",
+    "aside_share",
+    "has_age_gate",
+    "content_rating",
+    "page_type",
+    "redirects",
+)
+"""The columns of `documents` that they are made from."""
+
 _ADULT_RATINGS: Final = ("adult", "mature", "restricted", "rta-5042")
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from classifiers.facts import FACTS, facts, has_html
+from classifiers.facts import FACTS, FACTS_READ, facts, has_html
 from classifiers.lexicon import LEXICON, adult_lexicon, lexicon_features
-from classifiers.ngrams import Counter, code_points
-from classifiers.shape import SHAPE, shape
+from classifiers.ngrams import Counter, code_points, rolling_hashes
+from classifiers.shape import SHAPE, kinds_of, shape
 
 Head = Literal["html", "text"]
 """Which evidence a document offers."""
@@ -31,6 +31,16 @@ DENSE: Final[dict[Head, tuple[str, ...]]] = {
     "text": tuple(f"text.{name}" for name in _OF_TEXT),
 }
 """The dense features of each head, in order: shape and lexicon of each view, then page facts."""
+
+
+def family_of(name: str) -> str:
+    """Returns the family of a dense feature: shape, lexicon or facts.
+
+    >>> [family_of(name) for name in ("page.log_lines", "text.lexicon_log_hits", "link_share")]
+    ['shape', 'lexicon', 'facts']
+    """
+    _, dot, of_text = name.rpartition(".")
+    return "facts" if not dot else "lexicon" if of_text.startswith("lexicon_") else "shape"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +75,10 @@ class Features:
 def read(text: str, counter: Counter) -> View:
     """Reads one text: code points once, from which come n-grams, shape and lexicon hits."""
     codes = code_points(text)
-    buckets, weights = counter.count(codes)
-    found = lexicon_features(adult_lexicon(), codes)
-    dense = np.concatenate((shape(text, codes, len(buckets)), np.array(found, dtype=np.float32)))
+    kinds, hashes = kinds_of(codes), rolling_hashes(codes)
+    buckets, weights = counter.count(hashes)
+    hits = adult_lexicon().find(codes, kinds, hashes)
+    dense = np.concatenate((shape(text, kinds, len(buckets)), lexicon_features(codes, hits)))
     return View(buckets, weights, dense)
 
 
@@ -77,8 +88,9 @@ def features(batch: pa.RecordBatch) -> Iterator[Features]:
     Args:
         batch: documents: the columns `text` and `page_text`, and where they are, the page facts.
     """
-    counter = Counter()
-    for row, with_html in zip(batch.to_pylist(), has_html(batch), strict=True):
+    counter, with_facts = Counter(), has_html(batch)
+    there = [name for name in ("text", "page_text", *FACTS_READ) if name in batch.schema.names]
+    for row, with_html in zip(batch.select(there).to_pylist(), with_facts, strict=True):
         if with_html:
             views = (read(row["page_text"], counter), read(row["text"] or "", counter))
             told = np.array(facts(row), dtype=np.float32)

@@ -5,6 +5,7 @@ script changes at both its ends, which is where Japanese words mostly begin and 
 hiragana alone must be four characters long. What a hit weighs, the models learn.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
@@ -41,17 +42,22 @@ class Lexicon:
             self._known[order, start] = True
             self._by_order[order].setdefault(start, []).append(codes.tobytes())
 
-    def find(self, codes: NDArray[np.uint32]) -> list[tuple[int, int]]:
+    def find(
+        self,
+        codes: NDArray[np.uint32],
+        kinds: NDArray[np.uint8],
+        hashes: Sequence[NDArray[np.uint32]],
+    ) -> list[tuple[int, int]]:
         """Returns the hits in a text, as `(first, end)` in code points, ascending.
 
-        >>> lexicon = Lexicon(frozenset({"アナル"}))
-        >>> lexicon.find(code_points("アナルとは")), lexicon.find(code_points("アナルイズ"))
-        ([(0, 3)], [])
+        Args:
+            codes: the text, as `code_points` gives it.
+            kinds: the kind of each character, `kinds_of`.
+            hashes: its `rolling_hashes`.
         """
-        kinds = kinds_of(codes)
         hits = []
-        for order, hashes in enumerate(rolling_hashes(codes)):
-            starts = hashes >> np.uint32(32 - _BITS)
+        for order, of_order in enumerate(hashes):
+            starts = of_order >> np.uint32(32 - _BITS)
             for first in np.flatnonzero(self._known[order][starts]).tolist():
                 for word in self._by_order[order][int(starts[first])]:
                     end = first + len(word) // codes.itemsize
@@ -60,15 +66,13 @@ class Lexicon:
         return sorted(hits)
 
 
-def lexicon_features(lexicon: Lexicon, codes: NDArray[np.uint32]) -> list[float]:
-    """Returns the features `LEXICON` of one text."""
-    hits = lexicon.find(codes)
+def lexicon_features(
+    codes: NDArray[np.uint32], hits: Sequence[tuple[int, int]]
+) -> NDArray[np.float32]:
+    """Returns the features `LEXICON` of one text with the hits that `Lexicon.find` found."""
     terms = {codes[first:end].tobytes() for first, end in hits}
-    return [
-        float(np.log1p(len(terms))),
-        float(np.log1p(len(hits))),
-        1000 * len(hits) / max(1, len(codes)),
-    ]
+    per_1000 = 1000 * len(hits) / max(1, len(codes))
+    return np.array([np.log1p(len(terms)), np.log1p(len(hits)), per_1000], dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

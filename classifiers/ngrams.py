@@ -6,6 +6,7 @@ n-grams stand in for words (`なので`, `ランキング`) and for their ending
 """
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ ORDERS: Final = 4
 BUCKET_BITS: Final = 20
 """Buckets of the hash, as a power of two."""
 
-MAX_CHARS: Final = 8_000
+MAX_CHARS: Final = 4_000
 """Characters of a text that are read; a longer text shows its beginning and its end."""
 
 WEIGHT_UNIT: Final = 16
@@ -50,19 +51,26 @@ _FOLDED: Final = np.array(
 )
 
 
+def excerpt(text: str) -> str:
+    """Returns what is read of a text: all, or its beginning and end, three parts to one.
+
+    What a page is shows at both its ends; a longer excerpt costs time and tells little more.
+    """
+    if len(text) <= MAX_CHARS:
+        return text
+    return text[: MAX_CHARS * 3 // 4] + "\n" + text[-MAX_CHARS // 4 :]
+
+
 def code_points(text: str) -> NDArray[np.uint32]:
     r"""Returns the text as the classifiers read it, one number a character.
 
     Full-width Latin, half-width kana and letter case are folded, every digit is 0, a run of blanks
-    is one blank and a run of line breaks one break. A text over `MAX_CHARS` keeps its first three
-    quarters and last quarter of that length: what a page is shows at both its ends.
+    is one blank and a run of line breaks one break. Of a long text, its `excerpt` is read.
 
     >>> "".join(map(chr, code_points("価格は　 １２,８００円！\n\n詳しくはＣＬＩＣＫ")))
     '価格は 00,000円!\n詳しくはclick'
     """
-    if len(text) > MAX_CHARS:
-        text = text[: MAX_CHARS * 3 // 4] + "\n" + text[-MAX_CHARS // 4 :]
-    raw = np.frombuffer(text.encode("utf-32-le", "replace"), dtype="<u4")
+    raw = np.frombuffer(excerpt(text).encode("utf-32-le", "replace"), dtype="<u4")
     codes = np.where(raw < len(_FOLDED), _FOLDED[np.minimum(raw, 0xFFFF)], raw)
     blank = (codes == _SPACE) | (codes == _BREAK)
     repeated = blank[1:] & (codes[1:] == codes[:-1])
@@ -83,11 +91,10 @@ def rolling_hashes(codes: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
     return hashes
 
 
-def buckets(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def buckets(hashes: Sequence[NDArray[np.uint32]]) -> NDArray[np.intp]:
     """Returns the bucket of every n-gram, one order after the other, each below 2**BUCKET_BITS."""
-    hashes = rolling_hashes(codes)
     found = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint32)
-    return found >> np.uint32(32 - BUCKET_BITS)
+    return (found >> np.uint32(32 - BUCKET_BITS)).astype(np.intp)
 
 
 class Counter:
@@ -100,14 +107,16 @@ class Counter:
         self._counts = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
         self._last = np.zeros(2**BUCKET_BITS, dtype=np.int32)
 
-    def count(self, codes: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Counts the n-grams of a text.
+    def count(
+        self, hashes: Sequence[NDArray[np.uint32]]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Counts the n-grams of a text, given as `rolling_hashes`.
 
         Returns:
             The distinct buckets, and the weight `1 + ln(count)` of each in whole sixteenths; their
             order depends on the text alone.
         """
-        found = buckets(codes).astype(np.intp)
+        found = buckets(hashes)
         occurrence = np.arange(len(found), dtype=np.int32)
         self._last[found] = occurrence
         distinct = found[self._last[found] == occurrence]

@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers.ngrams import ORDERS, excerpt
+
 _KINDS: Final = (
     "hiragana",
     "katakana",
@@ -66,6 +68,7 @@ def _kind_of(code: int) -> int:
 
 
 _KIND_OF: Final = np.array([_kind_of(code) for code in range(0x10000)], dtype=np.uint8)
+_SHARED: Final = [kind for kind in range(len(_KINDS)) if kind not in {BREAK, OTHER}]
 _LONG_LINE: Final = 60
 _SHORT_LINE: Final = 15
 
@@ -75,31 +78,30 @@ def kinds_of(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return _KIND_OF[np.minimum(codes, 0xFFFF)]
 
 
-def shape(text: str, codes: NDArray[np.uint32], distinct: int) -> NDArray[np.float32]:
+def shape(text: str, kinds: NDArray[np.uint8], distinct: int) -> NDArray[np.float32]:
     """Measures one text.
 
     Args:
         text: the text as it is stored.
-        codes: the text as `ngrams.code_points` gives it.
+        kinds: the kind of each character read of it, `kinds_of`.
         distinct: how many distinct n-grams it has.
 
     Returns:
         The features `SHAPE`. Shares are of the characters or lines read, 0 to 1; all are 0 for an
         empty text.
     """
-    if not len(codes):
+    if not len(kinds):
         return np.zeros(len(SHAPE), dtype=np.float32)
-    kinds = kinds_of(codes)
     counts = np.bincount(kinds, minlength=len(_KINDS))
     ends = np.append(np.flatnonzero(kinds == BREAK), len(kinds))
     lengths = np.diff(ends, prepend=-1) - 1
     stopped = kinds[np.maximum(ends - 1, 0)] == STOP
     chars = max(1, int(lengths.sum()))
-    lines = [line for line in text.split("\n") if line]
+    lines = [line for line in excerpt(text).split("\n") if line]
     return np.array(
         [
             np.log1p(len(text)),
-            *(counts[kind] / chars for kind in range(len(_KINDS)) if kind not in {BREAK, OTHER}),
+            *(counts[_SHARED] / chars).tolist(),
             np.log1p(len(lines)),
             np.log1p(chars / len(lengths)),
             np.log1p(lengths.max()),
@@ -108,7 +110,7 @@ def shape(text: str, codes: NDArray[np.uint32], distinct: int) -> NDArray[np.flo
             stopped.mean(),
             lengths[stopped].sum() / chars,
             len(set(lines)) / max(1, len(lines)),
-            distinct / (4 * len(codes)),
+            distinct / (ORDERS * len(kinds)),
         ],
         dtype=np.float32,
     )

@@ -5,8 +5,8 @@ site's pages count by the square root of their number, so that one large site do
 model; pages whose label is doubtful count less, and none is dropped.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -17,12 +17,28 @@ from sklearn.linear_model import LogisticRegression
 
 from classifiers.evaluate import Judged, evaluate
 from classifiers.facts import has_html
-from classifiers.features import VIEWS, Features, Head, View, as_document, features
+from classifiers.features import (
+    DENSE,
+    VIEWS,
+    Features,
+    Head,
+    View,
+    as_document,
+    family_of,
+    features,
+)
 from classifiers.heads import LinearHead, ViewWeights, over_cuts
 from classifiers.labels import CLASSES, Label, folds, groups, summary
 from classifiers.metrics import threshold_at_precision
 from classifiers.ngrams import BUCKET_BITS, Counter
 from pipeline.errors import RunError
+
+_DENSE_UNITS: Final = {
+    "noise": {"shape": 0.05, "facts": 0.1},
+    "affiliate": {"lexicon": 0.1, "facts": 0.1},
+    "adult": {"lexicon": 0.1},
+}
+"""As cross-validation chose them: `docs/decisions/06-classifiers.md` has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,8 @@ class Settings:
 
     Attributes:
         cost: the inverse strength of the L2 penalty (`C` of scikit-learn).
-        dense_unit: how large a step of a dense feature is beside an n-gram vector of length 1.
+        dense_units: by class and family of dense features, how large a step is beside an n-gram
+            vector of length 1; a family that is not named is left out.
         cuts: steps that a dense feature is cut into, at its quantiles.
         min_groups: site groups that an n-gram must occur in; rarer ones are a template's.
         low_weight: what a page labelled with low confidence counts.
@@ -40,7 +57,7 @@ class Settings:
     """
 
     cost: float = 10.0
-    dense_unit: float = 0.1
+    dense_units: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _DENSE_UNITS)
     cuts: int = 7
     min_groups: int = 10
     low_weight: float = 0.5
@@ -113,16 +130,18 @@ def train(examples: Examples, settings: Settings) -> Trained:
     fold = folds(examples.labels, settings.n_folds)
     spoken = _widespread(examples, settings.min_groups)
     cuts = _cuts(examples.dense, settings.cuts)
-    inputs = _inputs(examples, spoken, cuts, settings.dense_unit)
+    inputs = _inputs(examples, spoken, cuts)
+    units = _units(examples.head, inputs.shape[1], settings)
     held_out = np.zeros(truth.shape)
     for number in range(settings.n_folds):
         seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        coefficients, offset = _fit(inputs[seen], truth[seen], weights[:, seen], settings.cost)
+        coefficients, offset = _fit(
+            inputs[seen], truth[seen], weights[:, seen], units, settings.cost
+        )
         held_out[unseen] = inputs[unseen] @ coefficients + offset
-    coefficients, offset = _fit(inputs, truth, weights, settings.cost)
+    coefficients, offset = _fit(inputs, truth, weights, units, settings.cost)
     calibration = platt(held_out, truth, examples.labels)
     views, steps = _stored(spoken, settings.cuts, coefficients)
-    steps *= settings.dense_unit
     head = LinearHead(examples.head, views, cuts, steps, offset, calibration)
     return Trained(head, cross_calibrated(held_out, truth, examples.labels, fold))
 
@@ -283,20 +302,32 @@ def _inputs(
     examples: Examples,
     spoken: Sequence[NDArray[np.intp]],
     cuts: NDArray[np.float64],
-    dense_unit: float,
 ) -> sp.csr_matrix:
     steps = over_cuts(examples.dense, cuts).reshape(len(examples.dense), -1)
     parts = [matrix.tocsc()[:, kept] for matrix, kept in zip(examples.ngrams, spoken, strict=True)]
     inputs: sp.csr_matrix = sp.hstack(
-        [*parts, sp.csr_matrix(steps.astype(np.float32) * dense_unit)], format="csr"
+        [*parts, sp.csr_matrix(steps.astype(np.float32))], format="csr"
     )
     return inputs
+
+
+def _units(head: Head, n_inputs: int, settings: Settings) -> NDArray[np.float64]:
+    """What each input is multiplied by, a class a column: n-grams by 1, steps by their family's."""
+    units = np.ones((n_inputs, len(CLASSES)))
+    families = [family_of(name) for name in DENSE[head]]
+    for place, name in enumerate(CLASSES):
+        of_features = [settings.dense_units[name].get(family, 0.0) for family in families]
+        units[n_inputs - len(families) * settings.cuts :, place] = np.repeat(
+            of_features, settings.cuts
+        )
+    return units
 
 
 def _fit(
     inputs: sp.csr_matrix,
     truth: NDArray[np.bool_],
     weights: NDArray[np.float64],
+    units: NDArray[np.float64],
     cost: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     coefficients = np.empty((inputs.shape[1], len(CLASSES)))
@@ -304,8 +335,9 @@ def _fit(
     for place in range(len(CLASSES)):
         model = LogisticRegression(
             C=cost, solver="liblinear", dual=True, tol=0.02, max_iter=300, random_state=0
-        ).fit(inputs, truth[:, place], sample_weight=weights[place])
-        coefficients[:, place], offset[place] = model.coef_[0], model.intercept_[0]
+        ).fit(sp.csr_matrix(inputs.multiply(units[:, place])), truth[:, place], weights[place])
+        coefficients[:, place] = model.coef_[0] * units[:, place]
+        offset[place] = model.intercept_[0]
     return coefficients, offset
 
 
@@ -318,7 +350,6 @@ def _stored(
         part = coefficients[start : start + len(kept)]
         start += len(kept)
         scale = np.quantile(np.abs(part), _CLIPPED_FROM, axis=0) / 127
-        weights = np.zeros((2**BUCKET_BITS, len(CLASSES)), dtype=np.int8)
-        weights[kept] = np.clip(np.round(part / scale), -127, 127)
-        views.append(ViewWeights(weights, scale))
+        weights = np.clip(np.round(part / scale), -127, 127).astype(np.int8)
+        views.append(ViewWeights.of(kept, weights, scale))
     return tuple(views), coefficients[start:].reshape(-1, n_cuts, len(CLASSES))

@@ -1,0 +1,106 @@
+"""Times the classifiers stage by stage, on one core.
+
+    python -m bench.classifiers [DATA]
+
+DATA is a labelled crawl, by default ../shared/data. The documents are Japanese pages of it whose
+main text has 1,500 characters or more: the main text is cut there, the whole page is as it is.
+Processor time, the fastest of three rounds.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from statistics import mean
+
+import pyarrow as pa
+
+from bench.labelled_crawl import labelled_pages
+from classifiers.bundle import load
+from classifiers.facts import facts
+from classifiers.features import features
+from classifiers.lexicon import adult_lexicon
+from classifiers.morphology import noun_share
+from classifiers.ngrams import Counter, code_points, rolling_hashes
+from classifiers.shape import kinds_of, shape
+from pipeline.decode import decode
+from pipeline.html import UnreadablePage, extract
+from schemas import PAGE_FACTS
+
+MAIN_CHARS = 1500
+PAGES = 512
+ROUNDS = 3
+
+
+def documents(folder: Path) -> pa.RecordBatch:
+    """Reads the documents to score."""
+    rows = []
+    for page in labelled_pages(folder):
+        if not page.holds_japanese:
+            continue
+        try:
+            read = extract(decode(page.payload, page.charset).text, page.url)
+        except UnreadablePage:
+            continue
+        if len(read.text) >= MAIN_CHARS:
+            text, size = read.text[:MAIN_CHARS], len(page.payload)
+            row = {"id": page.url, "text": text, "page_text": read.page_text, **read.facts}
+            rows.append({**row, "charset": "utf-8", "html_bytes": size})
+        if len(rows) == PAGES:
+            break
+    plain = [pa.field(name, pa.string()) for name in ("id", "text", "page_text")]
+    return pa.RecordBatch.from_pylist(
+        rows, schema=pa.schema([*plain, *(fact.arrow for fact in PAGE_FACTS)])
+    )
+
+
+def microseconds(work: Callable[[], object], count: int) -> float:
+    """The processor time of a piece of work for each of `count` documents."""
+    times = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return 1e6 * min(times) / count
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data"))
+    batch = documents(parser.parse_args().data)
+    count, bundle, counter, lexicon = len(batch), load(), Counter(), adult_lexicon()
+    rows = batch.to_pylist()
+    texts = [row[name] for row in rows for name in ("page_text", "text")]
+    codes = [code_points(text) for text in texts]
+    hashes = [rolling_hashes(of_text) for of_text in codes]
+    kinds = [kinds_of(of_text) for of_text in codes]
+    counted = [counter.count(of_text) for of_text in hashes]
+    seen = list(features(batch))
+    head = bundle.heads["html"]
+    stages: dict[str, Callable[[], object]] = {
+        "code points": lambda: [code_points(text) for text in texts],
+        "n-grams": lambda: [counter.count(rolling_hashes(of_text)) for of_text in codes],
+        "shape": lambda: [
+            shape(text, kinds_of(of_text), len(found))
+            for text, of_text, (found, _) in zip(texts, codes, counted, strict=True)
+        ],
+        "lexicon": lambda: list(map(lexicon.find, codes, kinds, hashes)),
+        "facts": lambda: [facts(row) for row in rows],
+        "models": lambda: [head.log_odds(document) for document in seen],
+        "all three classes": lambda: bundle.chances(batch),
+    }
+    print(f"{count} pages, {mean(len(text) for text in texts[::2]):.0f} characters a whole page")
+    for name, work in stages.items():
+        each = microseconds(work, count)
+        print(f"{name:20} {each:8.0f} µs a document {1e6 / each:9.0f} documents/s")
+    auto = bundle.score(batch)["noun_share"]
+    sample = list(islice((row["text"] for row in rows), 128))
+    each = microseconds(lambda: [noun_share(text) for text in sample], len(sample))
+    share = 1 - auto.null_count / count
+    print(f"{'noun share':20} {each:8.0f} µs a document; auto analyses {share:.0%} of them")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The model card: a bundle's manifest, for a person to read."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from classifiers.bundle import Bundle
+from classifiers.labels import CLASSES
+
+_FEWEST = 10
+_LOW_RECALL = 0.5
+_HIGH_SHARE = 0.05
+_HARM = {
+    "noise": "short but real diary entries, recipes, poems, forms and tables; people who write "
+    "little, or in lists",
+    "affiliate": "honest reviews, pages that warn of affiliate marketing, small shops; people who "
+    "live by recommending things that they know",
+    "adult": "sex education, medicine, law, and texts by and for LGBT people: a corpus without "
+    "them teaches a model that they do not exist",
+}
+
+
+def model_card(bundle: Bundle) -> str:
+    """Writes a bundle's card in Markdown; every figure is read from the manifest."""
+    return "\n".join(_lines(bundle)) + "\n"
+
+
+def _lines(bundle: Bundle) -> Iterator[str]:
+    manifest = bundle.manifest
+    yield f"# Model card: {bundle.name}"
+    yield ""
+    yield (
+        f"Made from the bundle by `seimai classifiers card`. Digest {bundle.digest}. "
+        "Three linear "
+        "models (noise, affiliate, adult) over hashed character 1- to 4-grams, the shape of the "
+        "text, an adult word list and facts of the HTML; one head for pages whose HTML was read "
+        "and one for text alone; calibrated by Platt's method on sites not trained on."
+    )
+    yield ""
+    yield f"Licence: {manifest.get('licence') or 'not stated'}."
+    yield ""
+    yield from _data(manifest["labels"])
+    for form, figures in manifest["cross_validation"].items():
+        yield from _figures(form, figures)
+    yield from _slices(manifest["cross_validation"]["html"])
+    yield from _limits(manifest["labels"])
+
+
+def _data(labels: dict[str, Any]) -> Iterator[str]:
+    yield "## Data"
+    yield ""
+    yield (
+        f"{labels['pages']} labelled Japanese pages of {labels['sites']} sites and "
+        f"{labels['owners']} owners; confidence "
+        + ", ".join(f"{name} {count}" for name, count in labels["confidence"].items())
+        + "."
+    )
+    yield ""
+    yield "| class | pages | sites | owners |"
+    yield "|---|---|---|---|"
+    for name in CLASSES:
+        of = labels["classes"][name]
+        yield f"| {name} | {of['pages']} | {of['sites']} | {of['owners']} |"
+    yield ""
+
+
+def _figures(form: str, figures: dict[str, Any]) -> Iterator[str]:
+    yield f"## On sites and owners not trained on: {form}"
+    yield ""
+    columns = (
+        "class and threshold",
+        "pages",
+        "n",
+        "positive",
+        "average precision",
+        "precision",
+        "recall",
+        "R at 99 %",
+        "R at 95 %",
+        "ECE",
+        "hard negatives flagged",
+    )
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
+    for name in CLASSES:
+        by_class = figures["classes"][name]
+        hard = by_class["hard_negatives"]
+        for title, key in (("both readers agree", "both_agree"), ("high and mid", "high_mid")):
+            of = by_class[key]
+            low, high = of["average_precision_interval"]
+            yield (
+                f"| {name} at {by_class['threshold']:.2f} | {title} | {of['pages']} "
+                f"| {of['positive']} | {_number(of['average_precision'])} "
+                f"({_number(low)} to {_number(high)}) | {_number(of['precision'])} "
+                f"| {_number(of['recall'])} | {_number(of['recall_at_precision']['0.99'])} "
+                f"| {_number(of['recall_at_precision']['0.95'])} "
+                f"| {_number(of['calibration_error'])} | {hard['flagged']} of {hard['pages']} |"
+            )
+    yield ""
+
+
+def _slices(figures: dict[str, Any]) -> Iterator[str]:
+    yield "## Where it errs"
+    yield ""
+    yield "With HTML; genres of 20 pages and more, of confidence high and mid."
+    yield ""
+    for name in CLASSES:
+        slices = figures["classes"][name]["slices"]
+        genres = {
+            title.removeprefix("genre "): of
+            for title, of in slices.items()
+            if title.startswith("genre ")
+        }
+        overlooked = [
+            f"{genre} ({_number(of['recall'])} of {of['positive']})"
+            for genre, of in genres.items()
+            if of["positive"] >= _FEWEST and of["recall"] < _LOW_RECALL
+        ]
+        accused = [
+            f"{genre} ({of['wrongly_flagged']} of {of['pages']})"
+            for genre, of in genres.items()
+            if of["wrongly_flagged"] > _HIGH_SHARE * of["pages"]
+        ]
+        yield f"- **{name}** overlooked (recall): {', '.join(overlooked) or 'none'}."
+        yield f"- **{name}** wrongly flagged (pages): {', '.join(accused) or 'none'}."
+    yield ""
+
+
+def _limits(labels: dict[str, Any]) -> Iterator[str]:
+    yield "## Limits, and who may be harmed"
+    yield ""
+    adult = labels["classes"]["adult"]
+    yield (
+        f"The adult class was learned from {adult['pages']} pages of {adult['owners']} owners, "
+        "nearly all catalogue, shop and guide pages: its recall on other adult text, prose above "
+        "all, is not known. The figures above swing with single owners; read the intervals. "
+        "Labels were made by rules and corrected by reading; wrong ones are listed in "
+        "[labels](labels.md)."
+    )
+    yield ""
+    for name in CLASSES:
+        yield f"- A false positive for **{name}** takes away {_HARM[name]}."
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
