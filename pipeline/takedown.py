@@ -4,6 +4,7 @@ A list is held as a sorted array of 64-bit hashes, 8 bytes an entry, so that mil
 fit beside everything else; a false match is one in 10^12 for a list of ten million.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,10 +27,13 @@ class Entries:
     def __len__(self) -> int:
         return len(self._hashes)
 
-    def __contains__(self, entry: str) -> bool:
-        wanted = np.uint64(_hash(entry))
-        place = np.searchsorted(self._hashes, wanted)
-        return bool(place < len(self._hashes) and self._hashes[place] == wanted)
+    def holds(self, entries: Iterable[str]) -> NDArray[np.bool_]:
+        """Whether each of some strings is in the set."""
+        wanted = np.fromiter((_hash(entry) for entry in entries), np.uint64)
+        if not len(self._hashes):
+            return np.zeros(len(wanted), bool)
+        place = np.searchsorted(self._hashes, wanted).clip(max=len(self._hashes) - 1)
+        return np.asarray(self._hashes[place] == wanted)
 
 
 def read_hosts(files: Sequence[ListFile]) -> Entries:
@@ -49,19 +53,17 @@ def match_hosts(hosts: pa.Array, entries: Entries) -> NDArray[np.bool_]:
     >>> match_hosts(pa.array(["blog.example.jp", "notexample.jp"]), below).tolist()
     [True, False]
     """
-    if not len(entries):
-        return np.zeros(len(hosts), bool)
     encoded = hosts.dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    listed = np.array([any(parent in entries for parent in _parents(name)) for name in names], bool)
+    chains = [list(_parents(name)) for name in encoded.dictionary.to_pylist()]
+    host = np.repeat(np.arange(len(chains)), [len(chain) for chain in chains])
+    listed = np.zeros(len(chains), bool)
+    listed[host[entries.holds(itertools.chain.from_iterable(chains))]] = True
     return listed[np.asarray(encoded.indices, np.int64)]
 
 
 def match_urls(urls: pa.Array, entries: Entries) -> NDArray[np.bool_]:
     """Which URLs are in the list."""
-    if not len(entries):
-        return np.zeros(len(urls), bool)
-    return np.fromiter((url_key(url) in entries for url in urls.to_pylist()), bool, len(urls))
+    return entries.holds(url_key(url) for url in urls.to_pylist())
 
 
 def host_key(written: str) -> str:
@@ -71,6 +73,8 @@ def host_key(written: str) -> str:
     'xn--r8jz45g.jp'
     """
     name = written.strip().lower().removeprefix("*").strip(".")
+    if name.isascii():
+        return name
     try:
         return name.encode("idna").decode("ascii")
     except UnicodeError:
