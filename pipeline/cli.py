@@ -20,6 +20,7 @@ from pipeline.erase import erase
 from pipeline.errors import OptionError, SeimaiError
 from pipeline.execution import Execution
 from pipeline.explain import explain, explain_text
+from pipeline.export import export_megatron, load_tokenizer
 from pipeline.jobs.extract import Reading, extract
 from pipeline.jobs.group import group
 from pipeline.jobs.score import score
@@ -401,6 +402,41 @@ def evaluate_duplicates_command(run: str, truth: str) -> None:
     """
     for line in evaluate_duplicates(run, truth).lines():
         click.echo(line)
+
+
+@cli.group("export")
+def export_group() -> None:
+    """Write a selection in the form that a trainer reads."""
+
+
+@export_group.command("megatron")
+@click.argument("selection", metavar="SELECTION")
+@click.option(
+    "--tokenizer",
+    required=True,
+    metavar="FILE",
+    help="A .json of tokenizers, or a .model of sentencepiece.",
+)
+@click.option("--out", "prefix", required=True, metavar="PREFIX", help="PREFIX.bin, .idx, .json.")
+@click.option("--end-token", metavar="TOKEN", help="The token that ends a document.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation"]),
+    default="train",
+    show_default=True,
+    help="Which documents.",
+)
+def export_megatron_command(
+    selection: str, tokenizer: str, prefix: str, end_token: str | None, split: str
+) -> None:
+    """Write tokens and their index as Megatron's indexed dataset.
+
+    \b
+    Example:
+      seimai export megatron RUN/selected/default --tokenizer ja.json --out data/ja
+    """
+    done = export_megatron(selection, prefix, load_tokenizer(tokenizer, end_token), split)
+    click.echo(f"{done.documents:,} documents, {done.tokens:,} tokens: {prefix}.bin")
 
 
 def main() -> NoReturn:
