@@ -11,7 +11,8 @@ from classifiers.card import model_card
 from classifiers.evaluate import as_text, evaluate, worst_errors
 from classifiers.explain import explain
 from classifiers.labels import CLASSES, read_labels
-from classifiers.runs import judged, labelled_documents, only_bundle
+from classifiers.propose import proposals
+from classifiers.runs import documents, judged, labelled_documents
 from classifiers.train import Settings, train_bundle
 
 
@@ -50,7 +51,7 @@ def train_command(run: str, labels: str, out: str, licence: str) -> None:
 @classifiers.command("evaluate")
 @_run
 @_labels
-@click.option("--bundle", metavar="NAME", help="Whose scores; needed if there are several.")
+@click.option("--bundle", metavar="NAME", help="Whose scores; the shipped one's if unset.")
 @click.option("--out", metavar="FILE", help="Write all figures there, as JSON.")
 @click.option("--errors", is_flag=True, help="Show the worst errors, with the start of their text.")
 def evaluate_command(
@@ -62,8 +63,9 @@ def evaluate_command(
     Example:
       seimai classifiers evaluate --run RUN --labels labels.tsv --out figures.json
     """
-    pages, texts = judged(run, bundle or only_bundle(run), read_labels(labels))
-    figures = evaluate(pages, load().thresholds)
+    shipped = load()
+    pages, texts = judged(run, bundle or shipped.name, read_labels(labels))
+    figures = evaluate(pages, shipped.thresholds)
     if out:
         Path(out).write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
     for line in as_text(figures):
@@ -101,3 +103,25 @@ def card_command(bundle: str | None) -> None:
       seimai classifiers card > docs/model-card.md
     """
     click.echo(model_card(load(bundle)), nl=False)
+
+
+@classifiers.command("label")
+@click.argument("run")
+@click.option("--out", required=True, metavar="FILE", help="JSONL of proposals to confirm.")
+@click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
+def label_command(run: str, out: str, bundle: str | None) -> None:
+    r"""Propose labels for a run's pages from facts of their HTML, the most doubtful first.
+
+    What people confirm, they mark with another `confidence` than low; the file then serves
+    `train` and `evaluate` as it is.
+
+    \b
+    Example:
+      seimai classifiers label RUN --out proposals.jsonl
+    """
+    loaded = load(bundle)
+    proposed = [row for batch in documents(run) for row in proposals(batch, loaded)]
+    proposed.sort(key=lambda row: -float(row["urgency"]))
+    with Path(out).open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in proposed)
+    click.echo(f"{len(proposed)} proposals in {out}")

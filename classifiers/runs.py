@@ -21,6 +21,17 @@ READ = ("id", "url", "title", "text", "page_text", *(fact.name for fact in PAGE_
 _BATCH_ROWS = 256
 
 
+def documents(run: str) -> Iterator[pa.RecordBatch]:
+    """Yields the documents of a run, in batches, with the columns `READ`.
+
+    Raises:
+        RunError: the run has no committed documents.
+    """
+    for path in _parts(storage.join(run, "documents"), "documents").values():
+        with storage.open_read(path) as file:
+            yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(READ))
+
+
 def labelled_documents(
     run: str, labels: Sequence[Label]
 ) -> Iterator[tuple[pa.RecordBatch, list[Label]]]:
@@ -34,11 +45,9 @@ def labelled_documents(
         RunError: the run has no committed documents.
     """
     by_url = {label.url: label for label in labels}
-    for path in _parts(storage.join(run, "documents"), "documents").values():
-        with storage.open_read(path) as file:
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(READ)):
-                kept = batch.filter(pc.is_in(batch["url"], pa.array(by_url)))
-                yield kept, [by_url[url] for url in kept["url"].to_pylist()]
+    for batch in documents(run):
+        kept = batch.filter(pc.is_in(batch["url"], pa.array(by_url)))
+        yield kept, [by_url[url] for url in kept["url"].to_pylist()]
 
 
 def judged(run: str, bundle: str, labels: Sequence[Label]) -> tuple[Judged, list[str]]:
@@ -77,23 +86,10 @@ def judged(run: str, bundle: str, labels: Sequence[Label]) -> tuple[Judged, list
     return Judged(found, np.array(rows), np.array(html), lengths), texts
 
 
-def only_bundle(run: str) -> str:
-    """Returns the name of the only bundle that a run is scored with.
-
-    Raises:
-        RunError: it is scored with none, or with several.
-    """
-    scored = storage.names(storage.join(run, "scores"))
-    if len(scored) != 1:
-        raise RunError(
-            f"{run}: scored with {', '.join(scored) or 'no bundle'}; one is expected. "
-            "Score it with `seimai score`, or name one with --bundle."
-        )
-    return scored[0]
-
-
 def _parts(folder: str, role: str) -> Mapping[str, str]:
     done = commits(folder)
     if not done:
-        raise RunError(f"{folder}: nothing is committed here. Run `seimai extract` and `score`.")
+        raise RunError(
+            f"{folder}: nothing is committed here. Run `seimai extract` and `seimai score` first."
+        )
     return {task: part_path(folder, commit, role) for task, commit in sorted(done.items())}

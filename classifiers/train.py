@@ -113,6 +113,7 @@ HARD_NEGATIVES: Final = {"noise": 0.05, "affiliate": 0.02, "adult": 0.01}
 """The largest share of a class's hard negatives that a default threshold may flag."""
 
 _DOUBTFUL: Final = "low"
+_CERTAIN: Final = 6.0  # log-odds, where all pages or none of a training set are of the class
 _CLIPPED_FROM: Final = 0.9999  # the few largest weights are clipped: eight bits serve the rest
 
 
@@ -230,12 +231,17 @@ def platt(
 ) -> NDArray[np.float64]:
     """Fits slope and offset from log-odds to chances, on pages whose label is not in doubt.
 
+    A class of which all pages or none are keeps its log-odds.
+
     Returns:
         `(2, classes)`: slope and offset.
     """
     sure = np.array([label.confidence != _DOUBTFUL for label in labels])
     fitted = np.empty((2, len(CLASSES)))
     for place in range(len(CLASSES)):
+        if len(set(truth[sure, place].tolist())) < 2:
+            fitted[:, place] = 1, 0
+            continue
         model = LogisticRegression(C=1e6).fit(log_odds[sure, place, None], truth[sure, place])
         fitted[:, place] = model.coef_[0, 0], model.intercept_[0]
     return fitted
@@ -330,9 +336,12 @@ def _fit(
     units: NDArray[np.float64],
     cost: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    coefficients = np.empty((inputs.shape[1], len(CLASSES)))
+    coefficients = np.zeros((inputs.shape[1], len(CLASSES)))
     offset = np.empty(len(CLASSES))
     for place in range(len(CLASSES)):
+        if len(set(truth[:, place].tolist())) < 2:
+            offset[place] = _CERTAIN if truth[:, place].any() else -_CERTAIN
+            continue
         model = LogisticRegression(
             C=cost, solver="liblinear", dual=True, tol=0.02, max_iter=300, random_state=0
         ).fit(sp.csr_matrix(inputs.multiply(units[:, place])), truth[:, place], weights[place])
@@ -349,7 +358,7 @@ def _stored(
     for kept in spoken:
         part = coefficients[start : start + len(kept)]
         start += len(kept)
-        scale = np.quantile(np.abs(part), _CLIPPED_FROM, axis=0) / 127
+        scale = np.maximum(np.quantile(np.abs(part), _CLIPPED_FROM, axis=0) / 127, 1e-9)
         weights = np.clip(np.round(part / scale), -127, 127).astype(np.int8)
         views.append(ViewWeights.of(kept, weights, scale))
     return tuple(views), coefficients[start:].reshape(-1, n_cuts, len(CLASSES))

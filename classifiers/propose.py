@@ -1,0 +1,116 @@
+"""Weak labels for unlabelled pages: votes of single facts with their evidence, for people to judge.
+
+A vote is cheap evidence and no more: about a third of affiliate pages hold no commission link, and
+honest pages hold some. So a proposal is shown beside what the classifiers say, and those come first
+on which the two disagree or the classifiers are unsure.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from classifiers.bundle import Bundle
+from classifiers.facts import has_html
+from classifiers.labels import CLASSES
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One fact that speaks for or against a class.
+
+    Attributes:
+        name: a short name, by which its votes can be counted.
+        of: the class.
+        says: whether it speaks for the class or against it.
+        evidence: what it saw in a document, for a person to read; None if it does not vote.
+    """
+
+    name: str
+    of: str
+    says: bool
+    evidence: Callable[[Row], str | None]
+
+
+def _commission_links(row: Row) -> str | None:
+    links = {entry["provider"]: entry["count"] for entry in row["affiliate_links"] or ()}
+    listed = ", ".join(f"{provider} {count}" for provider, count in sorted(links.items()))
+    return f"commission links: {listed}" if sum(links.values()) >= 3 else None
+
+
+def _sponsored(row: Row) -> str | None:
+    count = row["n_sponsored_links"] or 0
+    return f"{count} links with rel=sponsored" if count >= 2 else None
+
+
+def _linked(row: Row) -> str | None:
+    return f"{row['link_share']:.0%} of the text is links" if row["link_share"] > 0.6 else None
+
+
+def _stub(row: Row) -> str | None:
+    return f"{len(row['text'])} characters of main text" if len(row["text"]) < 80 else None
+
+
+def _prose(row: Row) -> str | None:
+    sentences = row["text"].count("。")
+    return f"{sentences} sentences" if sentences >= 20 and row["link_share"] < 0.2 else None
+
+
+def _rated(row: Row) -> str | None:
+    rating = row["content_rating"] or ""
+    adult = rating.lower().startswith(("adult", "mature", "restricted", "rta-5042"))
+    return f"meta rating is {rating}" if adult else None
+
+
+def _gated(row: Row) -> str | None:
+    return "it asks or tells the reader's age" if row["has_age_gate"] else None
+
+
+VOTERS: Final = (
+    Voter("commission_links", "affiliate", True, _commission_links),
+    Voter("sponsored_links", "affiliate", True, _sponsored),
+    Voter("mostly_links", "noise", True, _linked),
+    Voter("stub", "noise", True, _stub),
+    Voter("prose", "noise", False, _prose),
+    Voter("adult_rating", "adult", True, _rated),
+    Voter("age_gate", "adult", True, _gated),
+)
+
+
+def proposals(batch: pa.RecordBatch, bundle: Bundle) -> Iterator[dict[str, Any]]:
+    """Proposes labels for the documents of a batch, in order.
+
+    Args:
+        batch: documents with their page facts; those without HTML get no votes.
+        bundle: classifiers to set the votes beside.
+
+    Returns:
+        A JSON-able proposal a document: `url`, a proposed 0 or 1 for each class (the majority of
+        the votes; the classifier's say where there is none), `votes` with their evidence,
+        `chances`, and `urgency`, 0 to 1: how unsure the classifiers are, or how far from the votes.
+    """
+    chances, with_html = bundle.chances(batch), has_html(batch)
+    for row, of_row, known in zip(batch.to_pylist(), chances, with_html, strict=True):
+        votes: list[dict[str, Any]] = [
+            {"voter": voter.name, "class": voter.of, "says": int(voter.says), "evidence": seen}
+            for voter in VOTERS
+            if known and (seen := voter.evidence(row)) is not None
+        ]
+        proposal: dict[str, Any] = {"url": row["url"]}
+        urgency = 0.0
+        for name, chance in zip(CLASSES, of_row.tolist(), strict=True):
+            said = [vote["says"] for vote in votes if vote["class"] == name]
+            voted = sum(said) / len(said) if said else None
+            proposal[name] = int((chance if voted is None else voted) >= 0.5)
+            unsure = 1 - 2 * abs(chance - 0.5)
+            urgency = max(urgency, unsure, 0.0 if voted is None else abs(chance - voted))
+        yield {
+            **proposal,
+            "confidence": "low",
+            "votes": votes,
+            "chances": dict(zip(CLASSES, of_row.tolist(), strict=True)),
+            "urgency": urgency,
+        }

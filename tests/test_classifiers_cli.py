@@ -1,0 +1,122 @@
+"""What `seimai classifiers …` promises, on a small run of pages written here."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner, Result
+
+from classifiers.bundle import load
+from classifiers.cli import classifiers
+from classifiers.labels import CLASSES
+from classifiers.runs import READ
+from pipeline.tasks import Attempt
+from schemas import DOCUMENTS, SCORES
+from tests.test_classifiers import DIARY, MENU, RANKING, html_documents
+
+KINDS = (("diary", DIARY), ("ranking", RANKING), ("menu", MENU))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 18 pages on 9 sites, extracted and scored, with labels beside it."""
+    folder = tmp_path_factory.mktemp("run")
+    pages, labels = [], []
+    for number in range(18):
+        kind, body = KINDS[number % 3]
+        links = (
+            "<a href=https://px.a8.net/svt/ejp?a8mat=1>公式</a>" * 4 if kind == "ranking" else ""
+        )
+        pages.append(f"<title>{kind}</title><p>{body}</p><p>第{number}回</p>{links}")
+        labels.append(
+            {
+                "url": f"https://example.jp/{number}",
+                "site": f"s{number // 3}-{kind}",
+                "noise": int(kind == "menu"),
+                "affiliate": int(kind == "ranking"),
+                "adult": 0,
+                "confidence": "high",
+                "audit": f"{int(kind == 'menu')}{int(kind == 'ranking')}0",
+            }
+        )
+    batch = html_documents(pages).append_column("title", pa.array([""] * 18))
+    schema = pa.schema([field for field in DOCUMENTS.arrow if field.name in READ])
+    with Attempt(str(folder / "documents"), "task", "s") as attempt:
+        attempt.table("documents", schema).write(batch.select(schema.names).cast(schema))
+        attempt.commit()
+    with Attempt(str(folder / "scores" / "base"), "task", "s") as attempt:
+        attempt.table("scores", SCORES.arrow).write(load().score(batch))
+        attempt.commit()
+    lines = "".join(json.dumps(label) + "\n" for label in labels)
+    (folder / "labels.jsonl").write_text(lines, encoding="utf-8")
+    return folder
+
+
+def called(*arguments: object) -> Result:
+    return CliRunner().invoke(classifiers, [str(argument) for argument in arguments])
+
+
+def test_evaluate_prints_a_table_and_writes_every_figure(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figures.json"
+    labels = run / "labels.jsonl"
+    result = called("evaluate", "--run", run, "--labels", labels, "--out", out, "--errors")
+    assert result.exit_code == 0, result.output
+    figures = json.loads(out.read_text(encoding="utf-8"))
+    assert figures["pages"] == 18
+    assert figures["classes"]["affiliate"]["both_agree"]["average_precision"] > 0.9
+    assert figures["classes"]["adult"]["both_agree"]["average_precision"] is None
+    assert "affiliate  both_agree" in result.output
+    assert "noise: furthest from their label" in result.output
+
+
+def test_evaluate_says_when_no_label_fits(run: Path, tmp_path: Path) -> None:
+    row = {"url": "https://elsewhere.jp/", **dict.fromkeys(CLASSES, 0)}
+    (tmp_path / "l.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    result = called("evaluate", "--run", run, "--labels", tmp_path / "l.jsonl")
+    assert "none of its documents" in str(result.exception)
+
+
+def test_evaluate_asks_for_a_scored_run(tmp_path: Path) -> None:
+    (tmp_path / "l.jsonl").write_text("", encoding="utf-8")
+    result = called("evaluate", "--run", tmp_path, "--labels", tmp_path / "l.jsonl")
+    assert "nothing is committed" in str(result.exception)
+
+
+def test_label_proposes_with_evidence_the_most_doubtful_first(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "proposals.jsonl"
+    result = called("label", run, "--out", out)
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 18
+    assert [row["urgency"] for row in rows] == sorted(
+        (row["urgency"] for row in rows), reverse=True
+    )
+    ranking = next(row for row in rows if row["url"] == "https://example.jp/1")
+    votes = {vote["voter"]: vote["evidence"] for vote in ranking["votes"]}
+    assert votes["commission_links"] == "commission links: a8 4"
+    assert ranking["affiliate"] == 1
+
+
+def test_explain_names_what_spoke(tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_text(RANKING, encoding="utf-8")
+    result = called("explain", tmp_path / "page.txt")
+    assert result.exit_code == 0, result.output
+    assert "affiliate: " in result.output
+    assert "  for " in result.output
+
+
+def test_card_is_the_one_in_the_docs() -> None:
+    card = Path(__file__).parents[1] / "docs" / "model-card.md"
+    result = called("card")
+    assert result.exit_code == 0, repr(result.exception)
+    assert result.output == card.read_text(encoding="utf-8")
+
+
+def test_train_writes_a_bundle_that_loads(run: Path, tmp_path: Path) -> None:
+    labels = run / "labels.jsonl"
+    result = called("train", "--run", run, "--labels", labels, "--out", tmp_path / "own")
+    assert result.exit_code == 0, repr(result.exception)
+    trained = load(str(tmp_path / "own"))
+    assert trained.name == "own"
+    assert trained.manifest["labels"]["pages"] == 18
