@@ -53,7 +53,7 @@ def test_relative_and_absolute_names_are_one_input(
         ("x.parquet", b"", "parquet"),
         ("x.jsonl.zst", b"", "jsonl"),
         ("without_a_suffix", b"WARC/1.1\r\n", "warc"),
-        ("without_a_suffix.gz", gzip.compress(b"WARC/1.1\r\n"), "warc"),
+        ("without_a_suffix.gz", gzip.compress(b"WARC/1.1\r\n", mtime=0), "warc"),
         ("without_a_suffix", b"PAR1...", "parquet"),
         ("x.json", b'\xef\xbb\xbf {"text": "x"}', "jsonl"),
     ],
