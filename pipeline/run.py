@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import orjson
-
-from pipeline import storage
+from pipeline import json_files, storage
 from pipeline.errors import RunError
 from pipeline.tasks import Commit, commits
 
@@ -45,11 +44,12 @@ class Run:
         """The folder of one selection."""
         return storage.join(self.path, "selected", name)
 
-    def record(self) -> dict[str, object]:
+    def record(self) -> dict[str, Any]:
         """What `run.json` says.
 
         Raises:
             RunError: if there is no run in the folder.
+            IntegrityError: if the file was damaged.
         """
         path = storage.join(self.path, _RECORD)
         if not storage.exists(path):
@@ -57,8 +57,9 @@ class Run:
                 f"{self.path}: no run here ({_RECORD} is missing). "
                 f"Make one with `seimai extract INPUT… --out {self.path}`."
             )
-        record: dict[str, object] = orjson.loads(storage.read_bytes(path))
-        return record
+        return json_files.read(
+            path, "run", "Take it from a copy, or remove the run's folder and begin again."
+        )
 
     def begin(self, settings: dict[str, object], plan: Mapping[str, object]) -> None:
         """Write `run.json` before the first task; a run that is there must be the same one.
@@ -104,10 +105,7 @@ class Run:
 
     def task_ids(self) -> list[str]:
         """The ids of the tasks that extract planned."""
-        plan = self.record()["plan"]
-        if not isinstance(plan, dict):
-            raise RunError(f"{self.path}/{_RECORD}: no plan of tasks in it.")
-        return list(plan["tasks"])
+        return list(self.record()["plan"]["tasks"])
 
 
 @contextmanager

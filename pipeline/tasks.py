@@ -84,6 +84,8 @@ class Commit:
                     "it was written by another version of seimai."
                 )
             files = {role: CommittedFile(**file) for role, file in value["files"].items()}
+            if any("/" in file.name for file in files.values()):
+                raise IntegrityError(f"{path}: names a file outside its folder.")
             return cls(value["task"], value["settings"], files, value["counters"], value["notes"])
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError(
