@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.errors import IntegrityError
+from pipeline.errors import InputError, IntegrityError
 from pipeline.tasks import Commit
 
 RECORDS = "records"
@@ -46,6 +46,23 @@ class Account:
         )
         account.check()
         return account
+
+    def hold_to(self, tolerance: float) -> None:
+        """Make sure that not too much of the input was damaged.
+
+        Args:
+            tolerance: the share of the records, 0 to 1, that may be problems.
+
+        Raises:
+            InputError: if more were; all that could be read is in the run all the same.
+        """
+        problems = sum(self.problems.values())
+        if problems > tolerance * self.records:
+            raise InputError(
+                f"{problems:,} of {self.records:,} records could not be read, which is "
+                f"{problems / self.records:.1%} and over --max-unreadable {tolerance:g}. All that "
+                "could be read is kept. Mend the inputs and begin a new run, or allow for more."
+            )
 
     def check(self) -> None:
         """Make sure that no record was lost or counted twice.

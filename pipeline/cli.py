@@ -99,6 +99,14 @@ _reading = _together(
         metavar="BYTES",
         help="Bytes of input a task covers; chosen by the size of the inputs if unset.",
     ),
+    click.option(
+        "--max-unreadable",
+        type=click.FloatRange(0, 1),
+        metavar="SHARE",
+        default=0.1,
+        show_default=True,
+        help="Exit with 2 at the end if more of the records than this were damaged.",
+    ),
 )
 _bundle = click.option(
     "--bundle", metavar="FOLDER", help="A classifier bundle; the shipped one if unset."
@@ -140,6 +148,7 @@ def run_command(
     columns: dict[str, str],
     limit: int | None,
     task_size: int | None,
+    max_unreadable: float,
     bundle: str | None,
     morphology: Morphology,
     recipe_name: str,
@@ -163,9 +172,10 @@ def run_command(
         score(Run(run), bundle, morphology, execution)
         grouped = group(run, execution)
         manifest = select(Run(run), chosen, name or chosen.name, execution, loaded.name)
-    console.show_account(account)
+    console.show_account(account, Run(run))
     console.show_groups(grouped)
     console.show_selection(Run(run).selected(name or chosen.name), manifest)
+    account.hold_to(max_unreadable)
 
 
 @cli.command("extract")
@@ -179,6 +189,7 @@ def extract_command(
     columns: dict[str, str],
     limit: int | None,
     task_size: int | None,
+    max_unreadable: float,
     workers: int | None,
     quiet: bool,
 ) -> None:
@@ -193,7 +204,8 @@ def extract_command(
     """
     with _writing(run, beam_args, workers, quiet) as execution:
         account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
-    console.show_account(account)
+    console.show_account(account, Run(run))
+    account.hold_to(max_unreadable)
 
 
 @cli.command("score")

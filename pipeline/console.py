@@ -10,15 +10,18 @@ from pipeline import storage
 from pipeline.accounts import Account
 from pipeline.jobs.group import Grouped
 from pipeline.manifest import Manifest
+from pipeline.run import Run
 
 
-def show_account(account: Account) -> None:
+def show_account(account: Account, run: Run) -> None:
     """What extract read, and what became of it."""
     rows = [("records read", "", account.records)]
     rows += [("  left out", reason, count) for reason, count in _by_size(account.left_out)]
     rows += [("  problems", reason, count) for reason, count in _by_size(account.problems)]
     rows += [("  documents", "Japanese, kept with all their columns", account.documents)]
     show_table("extract", rows)
+    if account.problems:
+        click.echo(f"\nproblems: {storage.join(run.documents, '*-problems-*.parquet')}")
 
 
 def show_groups(grouped: Grouped) -> None:
