@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.verify import verify
+from tests.faults.hostile_crawl import TEXTS
 from tests.faults.program import (
     STAGES,
     Victim,
+    command,
     committed,
     digests,
     finish,
@@ -146,3 +148,18 @@ def test_a_place_that_cannot_be_written_to_is_named(crawl: Path, tmp_path: Path)
     assert ended.returncode == 2
     assert f"{tmp_path}/file/run: Not a directory" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_more_damage_than_is_tolerated_shows_in_the_exit_code_and_nothing_is_lost(
+    tmp_path: Path,
+) -> None:
+    lines = [f'{{"url": "https://a.example/", "text": "{TEXTS[0]}"}}', "{", "{", '{"text": 3}']
+    (tmp_path / "crawl.jsonl").write_text("\n".join(lines))
+    strict = command("extract", tmp_path / "crawl.jsonl", "--out", tmp_path / "run")
+    ended = finish([*strict, "--workers", "1"])
+    assert ended.returncode == 2
+    assert "3 of 4 records could not be read" in ended.stderr
+    assert "*-problems-*.parquet" in ended.stdout
+    lenient = finish([*strict, "--max-unreadable", "0.75"])
+    assert lenient.returncode == 0, lenient.stderr
+    assert len(committed(tmp_path / "run")) == 1

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline import recipe
 from pipeline.accounts import Account
 from pipeline.documents import extract_documents
+from pipeline.errors import InputError, IntegrityError
 from pipeline.execution import Execution
 from pipeline.jobs.extract import Reading, extract
 from pipeline.jobs.group import group
@@ -24,7 +25,7 @@ from pipeline.jobs.score import score
 from pipeline.jobs.select import select
 from pipeline.run import Run
 from pipeline.sources import Record
-from pipeline.tasks import commits
+from pipeline.tasks import Commit, CommittedFile, commits
 from pipeline.verify import verify
 from schemas import DOCUMENTS
 from tests.faults.hostile_crawl import (
@@ -179,3 +180,29 @@ def test_a_run_of_nearly_nothing_ends_well(
     assert manifest["totals"]["kept"] == len(kept)
     shards = [Path(run.selected("default")) / shard["name"] for shard in manifest["shards"]]
     assert sorted(url for path in shards for url in pq.read_table(path)["url"].to_pylist()) == kept
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"[]", b"{}", b"\xff", b"[" * 9999, b'{"schema":"seimai.run/1","plan":{"tasks":3}}'],
+)
+def test_a_run_json_that_was_altered_is_named(said: bytes, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(said)
+    with pytest.raises(IntegrityError, match=f"{tmp_path}/run.json: "):
+        Run(str(tmp_path)).extracted()
+
+
+def test_a_sidecar_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
+    file = {"name": "../../etc/hosts", "rows": 1, "bytes": 1, "sha256": "0"}
+    sidecar = Commit("t", "s", {"documents": CommittedFile(**file)}, {}, {})  # type: ignore[arg-type]
+    (tmp_path / "t.json").write_bytes(sidecar.to_json())
+    with pytest.raises(IntegrityError, match="outside its folder"):
+        commits(str(tmp_path))
+
+
+def test_damage_over_the_tolerance_is_told_at_the_end() -> None:
+    account = Account(100, 90, {"page.empty": 5}, {"garbage": 5})
+    account.hold_to(0.05)
+    with pytest.raises(InputError, match=r"5 of 100 records.*5\.0%.*--max-unreadable 0\.04"):
+        account.hold_to(0.04)
+    Account(0, 0, {}, {}).hold_to(0)
