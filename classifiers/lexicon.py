@@ -57,7 +57,9 @@ class Lexicon:
         """
         hits = []
         for order, of_order in enumerate(hashes):
-            starts = of_order >> np.uint32(32 - _BITS)
+            if not self._by_order[order]:
+                continue
+            starts = (of_order >> np.uint32(32 - _BITS)).astype(np.intp)
             for first in np.flatnonzero(self._known[order][starts]).tolist():
                 for word in self._by_order[order][int(starts[first])]:
                     end = first + len(word) // codes.itemsize

@@ -19,7 +19,10 @@ BUCKET_BITS: Final = 20
 """Buckets of the hash, as a power of two."""
 
 MAX_CHARS: Final = 4_000
-"""Characters of a text that are read; a longer text shows its beginning and its end."""
+"""Characters of a text that are read; a longer text shows its beginning and its end.
+
+Four n-grams a character have to be numbered by 16 bits in `Counter`: it is under 2^14.
+"""
 
 WEIGHT_UNIT: Final = 16
 """Term weights are whole multiples of 1/16, so that their sums are exact in any order."""
@@ -105,7 +108,7 @@ class Counter:
 
     def __init__(self) -> None:
         self._counts = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
-        self._last = np.zeros(2**BUCKET_BITS, dtype=np.int32)
+        self._last = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
 
     def count(
         self, hashes: Sequence[NDArray[np.uint32]]
@@ -117,7 +120,7 @@ class Counter:
             order depends on the text alone.
         """
         found = buckets(hashes)
-        occurrence = np.arange(len(found), dtype=np.int32)
+        occurrence = np.arange(len(found), dtype=np.uint16)
         self._last[found] = occurrence
         distinct = found[self._last[found] == occurrence]
         np.add.at(self._counts, found, np.uint16(1))
