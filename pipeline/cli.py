@@ -25,6 +25,7 @@ from pipeline.jobs.extract import Reading, extract
 from pipeline.jobs.group import group
 from pipeline.jobs.score import score
 from pipeline.jobs.select import select
+from pipeline.report.pages import report
 from pipeline.run import Run, sole_writer
 from pipeline.verify import verify
 
@@ -293,6 +294,21 @@ def select_command(
     with _writing(run, beam_args, workers, quiet) as execution:
         made = select(Run(run), chosen, name or chosen.name, execution, load(bundle).name)
     console.show_selection(Run(run).selected(name or chosen.name), made)
+
+
+@cli.command("report")
+@_run_folder
+@click.option("--selection", default="default", show_default=True, help="Whose pages are written.")
+def report_command(run: str, selection: str) -> None:
+    """Write a selection's report and data card again from stored data; nothing is decided anew.
+
+    \b
+    Example:
+      seimai report RUN --selection strict
+    """
+    with sole_writer(run):
+        for path in report(Run(run), selection):
+            click.echo(path)
 
 
 @cli.command("verify")

@@ -103,6 +103,11 @@ def aligned_parts(run: Run, bundle: str) -> list[Part]:
     ]
 
 
+def digests(parts: Sequence[Part]) -> dict[str, str]:
+    """A digest of all parts of each table: whether a run is still what a selection was made of."""
+    return {table: storage.digest([part.sha256[table] for part in parts]) for table in TABLES}
+
+
 def _complete(folder: str, wanted: Iterable[str], command: str) -> dict[str, Commit]:
     done = commits(folder)
     missing = sorted(set(wanted) - done.keys())

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import pyarrow as pa
 
@@ -251,6 +251,35 @@ def from_text(text: str, name: str = "recipe") -> Recipe:
         RecipeError: as `load`.
     """
     return _recipe(name, _with_bases(recipe_file.parse(text, f"{name}.yaml"), ()))
+
+
+def restored(said: Mapping[str, Any]) -> Recipe:
+    """The recipe of a selection, from what its manifest says of it.
+
+    It does the same, and has the same digest; where its lists of hosts and URLs lay is not known
+    any more, so it can be reported on and not selected by.
+
+    Args:
+        said: the `recipe` of a manifest.
+    """
+    content = said["content"]
+    lists = {
+        kind: tuple(ListFile("", sha256) for sha256 in digests)
+        for kind, digests in content["takedown"].items()
+    }
+    policy = content["duplicates"]
+    sections = {
+        "takedown": Takedown(**lists),
+        "crawl_time": TimeWindow(**content["crawl_time"]),
+        "flags": tuple(content["flags"]),
+        "ranges": {name: Range(**kept) for name, kept in content["ranges"].items()},
+        "scores": {name: Cut(**cut) for name, cut in content["scores"].items()},
+        "duplicates": None if policy is None else KeepPolicy(**policy),
+        "caps": Caps(**content["caps"]),
+        "mask": tuple(content["mask"]),
+        "shards": ShardSizes(**content["shards"]),
+    }
+    return Recipe(said["name"], said["description"], **{**content, **sections})
 
 
 def shipped() -> list[str]:

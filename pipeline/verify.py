@@ -20,7 +20,7 @@ from pipeline import manifest, storage
 from pipeline.accounts import Account
 from pipeline.errors import RunError, SeimaiError
 from pipeline.manifest import Manifest
-from pipeline.parts import TABLES, aligned_parts
+from pipeline.parts import aligned_parts, digests
 from pipeline.run import Run
 from pipeline.tasks import Commit, CommittedFile, commits
 from schemas import DECISIONS, DOCUMENTS, GROUPS, PROBLEMS, SCORES, SHARDS, Table
@@ -256,9 +256,9 @@ def _totals(said: Manifest) -> Iterable[str]:
 
 def _up_to_date(said: Manifest, run: Run) -> Iterable[str]:
     """Whether the run still holds what the selection was made of."""
-    parts = aligned_parts(run, said["origin"]["bundle"])
-    for table in TABLES:
-        if storage.digest([part.sha256[table] for part in parts]) != said["origin"][table]:
+    found = digests(aligned_parts(run, said["origin"]["bundle"]))
+    for table, digest in found.items():
+        if digest != said["origin"][table]:
             yield (
                 f"stale: the run's {table} have changed since, as they do when a bundle is new or "
                 "texts are erased. Select again to bring it up to date."

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.erase import erase
+from pipeline.errors import RunError
 from pipeline.manifest import Manifest
-from pipeline.recipe import load
+from pipeline.recipe import ListFile, Takedown, load, restored, shipped
 from pipeline.report.page import differences, funnel, stage_of
+from pipeline.report.pages import report
 from pipeline.rules import RULES
 from pipeline.run import Run
 from schemas import SHARDS
@@ -47,6 +50,32 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Manifest]:
 @pytest.fixture(scope="module")
 def html(made: tuple[Run, Manifest]) -> str:
     return Path(made[0].selected("trial"), "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_manifest_tells_the_recipe_again(made: tuple[Run, Manifest], name: str) -> None:
+    again = restored(selected(made[0], load(name), name)["recipe"])
+    assert (again, again.digest) == (load(name), load(name).digest)
+
+
+def test_the_pages_are_written_again_byte_for_byte(made: tuple[Run, Manifest]) -> None:
+    folder = Path(made[0].selected("trial"))
+    first = {name: (folder / name).read_bytes() for name in ("report.html", "README.md")}
+    for name in first:
+        (folder / name).unlink()
+    assert report(made[0], "trial") == [str(folder / name) for name in first]
+    assert {name: (folder / name).read_bytes() for name in first} == first
+
+
+def test_pages_are_not_written_of_a_run_that_has_changed(
+    made: tuple[Run, Manifest], tmp_path: Path
+) -> None:
+    run = Run(str(shutil.copytree(made[0].path, tmp_path / "run")))
+    listed = tmp_path / "hosts.txt"
+    listed.write_text("hostile.example.jp")
+    erase(run, Takedown(hosts=(ListFile.of(listed),)))
+    with pytest.raises(RunError, match="documents have changed since"):
+        report(run, "trial")
 
 
 class Reader(HTMLParser):

@@ -6,10 +6,9 @@ from pipeline import contest, manifest, shards, storage
 from pipeline.errors import OptionError
 from pipeline.execution import Execution, run_step
 from pipeline.manifest import Manifest
-from pipeline.parts import Part, aligned_parts
+from pipeline.parts import Part, aligned_parts, digests
 from pipeline.recipe import Recipe
-from pipeline.report import card, page
-from pipeline.report.facts import gather
+from pipeline.report.pages import pages
 from pipeline.run import Run
 from pipeline.staging import Staging
 from pipeline.tasks import Commit, commits, part_path, sweep, withdraw
@@ -51,9 +50,7 @@ def select(run: Run, recipe: Recipe, name: str, execution: Execution, bundle: st
     work = shards.WriteShard(staging.shards, settings, recipe)
     written = run_step("select", work, tasks, staging.shards, settings, execution)
     result = manifest.make(run, recipe, {**made_of, "settings": settings}, decided, written)
-    facts = gather(run, parts, paths, recipe, result)
-    pages = {"report.html": page.render(result, facts), "README.md": card.render(result, facts)}
-    staging.take_place(result, decided, written, pages)
+    staging.take_place(result, decided, written, pages(run, parts, paths, recipe, result))
     return result
 
 
@@ -64,10 +61,7 @@ def origin(run: Run, parts: Sequence[Part], bundle: str) -> dict[str, object]:
         "inputs": storage.digest(record.get("inputs")),
         "run_settings": storage.digest(record["settings"]),
         "bundle": bundle,
-        **{
-            table: storage.digest([part.sha256[table] for part in parts])
-            for table in ("documents", "scores", "groups")
-        },
+        **digests(parts),
     }
 
 
