@@ -1,0 +1,81 @@
+"""A disk that fills, a disk that is read-only, and too little memory.
+
+    pytest tests/faults/resources.py
+
+The disks are small tmpfs mounts, which only root can make; without them the limits of a process
+stand in, as in the short tests.
+"""
+
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.hostile_crawl import write_warc
+from tests.faults.program import command, digests, finish, main_job, tiny_crawl
+
+MOUNT, UMOUNT = (shutil.which(name) or name for name in ("mount", "umount"))
+
+SIZES = [40_000, 200_000, 400_000, 700_000]
+"""Bytes of the small disks: each is full in another stage."""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A mount point; what a test mounts on it is unmounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    yield folder
+    subprocess.run([UMOUNT, folder], check=True)
+
+
+def mount(folder: Path, options: str) -> None:
+    subprocess.run([MOUNT, "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_full_disk_is_told_and_with_room_the_run_goes_on(
+    size: int, disk: Path, tmp_path: Path
+) -> None:
+    crawl = tiny_crawl(tmp_path / "crawl.parquet")
+    assert finish(main_job(crawl, tmp_path / "undisturbed")).returncode == 0
+    mount(disk, f"size={size}")
+    ended = finish(main_job(crawl, disk / "run"))
+    assert ended.returncode == 2
+    assert "No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    mount(disk, "remount,size=100m")
+    ended = finish(main_job(crawl, disk / "run"))
+    assert ended.returncode == 0, ended.stderr
+    assert digests(disk / "run") == digests(tmp_path / "undisturbed")
+
+
+def test_a_disk_that_is_read_only_is_told(disk: Path, tmp_path: Path) -> None:
+    crawl = tiny_crawl(tmp_path / "crawl.parquet")
+    mount(disk, "ro,size=1m")
+    ended = finish(main_job(crawl, disk / "run"))
+    assert ended.returncode == 2
+    assert "Read-only file system" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("megabytes", [700, 1000, 1300, 1600])
+def test_too_little_memory_ends_the_run_with_a_reason_and_never_hangs(
+    megabytes: int, tmp_path: Path
+) -> None:
+    """Address space is what can be limited; where it is too little even to start, that is told."""
+    write_warc(tmp_path / "crawl.warc.gz")
+    job = command("run", tmp_path / "crawl.warc.gz", "--out", tmp_path / "run", "--workers", 1)
+
+    def less_memory() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+    ended = finish(job, less_memory)
+    assert ended.returncode in {0, 1, 2}
+    assert ended.returncode == 0 or ended.stderr.strip()
+    ended = finish(job)
+    assert ended.returncode == 0, ended.stderr
+    assert finish(command("verify", tmp_path / "run")).returncode == 0
