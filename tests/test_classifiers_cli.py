@@ -48,6 +48,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Attempt(str(folder / "scores" / "base"), "task", "s") as attempt:
         attempt.table("scores", SCORES.arrow).write(load().score(batch))
         attempt.commit()
+    blunt = load().score(batch).to_pydict() | {name: [0.5] * 18 for name in CLASSES}
+    with Attempt(str(folder / "scores" / "blunt"), "task", "s") as attempt:
+        attempt.table("scores", SCORES.arrow).write(
+            pa.RecordBatch.from_pydict(blunt, schema=SCORES.arrow)
+        )
+        attempt.commit()
     lines = "".join(json.dumps(label) + "\n" for label in labels)
     (folder / "labels.jsonl").write_text(lines, encoding="utf-8")
     return folder
@@ -81,6 +87,23 @@ def test_evaluate_asks_for_a_scored_run(tmp_path: Path) -> None:
     (tmp_path / "l.jsonl").write_text("", encoding="utf-8")
     result = called("evaluate", "--run", tmp_path, "--labels", tmp_path / "l.jsonl")
     assert "nothing is committed" in str(result.exception)
+
+
+def test_compare_says_which_is_better_and_where_they_differ(run: Path) -> None:
+    labels = run / "labels.jsonl"
+    result = called("compare", "--run", run, "--labels", labels, "blunt", "base")
+    assert result.exit_code == 0, repr(result.exception)
+    lines = result.output.splitlines()
+    affiliate = next(line for line in lines if line.startswith("affiliate"))
+    assert affiliate.startswith("affiliate  blunt 0.333  base 1.000  gain +0.667 [+")
+    assert sum("0.500 → " in line for line in lines) == 30  # ten pages a class
+
+
+def test_compare_of_a_bundle_with_itself_finds_nothing(run: Path) -> None:
+    labels = run / "labels.jsonl"
+    result = called("compare", "--run", run, "--labels", labels, "base", "base")
+    assert "gain +0.000 [+0.000, +0.000]" in result.output
+    assert "→" not in result.output
 
 
 def test_label_proposes_with_evidence_the_most_doubtful_first(run: Path, tmp_path: Path) -> None:
