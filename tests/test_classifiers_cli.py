@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import nbformat
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
+from nbclient import NotebookClient
 
 from classifiers.bundle import load
 from classifiers.cli import classifiers
@@ -143,3 +145,14 @@ def test_train_writes_a_bundle_that_loads(run: Path, tmp_path: Path) -> None:
     trained = load(str(tmp_path / "own"))
     assert trained.name == "own"
     assert trained.manifest["labels"]["pages"] == 18
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_its_japanese_renders(run: Path) -> None:
+    path = Path(__file__).parents[1] / "classifiers" / "notebooks" / "inspect.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[1].source = f"RUN = {str(run)!r}"
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
+    assert not any("missing from" in output.get("text", "") for output in outputs)
