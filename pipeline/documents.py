@@ -31,6 +31,10 @@ NOT_JAPANESE_TEXT = "not_japanese.text"
 _NO_FACTS: dict[str, object] = {fact.name: None for fact in PAGE_FACTS}
 
 
+_NONE = pa.RecordBatch.from_pylist([], DOCUMENTS.arrow)
+"""Most batches of a crawl of the whole web hold no document: they must cost nothing here."""
+
+
 @dataclass(slots=True)
 class Extraction:
     """What became of some records: every one of them is in exactly one of the three.
@@ -78,7 +82,7 @@ def extract_documents(records: Sequence[Record]) -> Extraction:
     scores = ja_scores([page.judged for page in pages])
     kept = [number for number, score in enumerate(scores) if score >= JAPANESE_CUT]
     left_out[NOT_JAPANESE_TEXT] += len(pages) - len(kept)
-    documents = _columns([pages[number] for number in kept], scores[kept])
+    documents = _columns([pages[number] for number in kept], scores[kept]) if kept else _NONE
     return Extraction(documents, +left_out, problems)
 
 
