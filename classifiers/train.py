@@ -38,7 +38,6 @@ _DENSE_UNITS: Final = {
     "affiliate": {"lexicon": 0.1, "facts": 0.1},
     "adult": {"lexicon": 0.1},
 }
-_VIEWS_LEFT_OUT: Final = {"adult": ("main",)}
 """As cross-validation chose them: `docs/decisions/06-classifiers.md` has the figures."""
 
 
@@ -50,7 +49,6 @@ class Settings:
         cost: the inverse strength of the L2 penalty (`C` of scikit-learn).
         dense_units: by class and family of dense features, how large a step is beside an n-gram
             vector of length 1; a family that is not named is left out.
-        views_left_out: by class, the views whose n-grams it does not read.
         cuts: steps that a dense feature is cut into, at its quantiles.
         min_groups: site groups that an n-gram must occur in; rarer ones are a template's.
         low_weight: what a page labelled with low confidence counts.
@@ -60,7 +58,6 @@ class Settings:
 
     cost: float = 10.0
     dense_units: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _DENSE_UNITS)
-    views_left_out: Mapping[str, Sequence[str]] = field(default_factory=lambda: _VIEWS_LEFT_OUT)
     cuts: int = 7
     min_groups: int = 10
     low_weight: float = 0.5
@@ -135,7 +132,7 @@ def train(examples: Examples, settings: Settings) -> Trained:
     spoken = _widespread(examples, settings.min_groups)
     cuts = _cuts(examples.dense, settings.cuts)
     inputs = _inputs(examples, spoken, cuts)
-    units = _units(examples.head, [len(kept) for kept in spoken], settings)
+    units = _units(examples.head, sum(map(len, spoken)), settings)
     held_out = np.zeros(truth.shape)
     for number in range(settings.n_folds):
         seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
@@ -320,17 +317,13 @@ def _inputs(
     return inputs
 
 
-def _units(head: Head, n_spoken: Sequence[int], settings: Settings) -> NDArray[np.float64]:
+def _units(head: Head, n_spoken: int, settings: Settings) -> NDArray[np.float64]:
     """What each input is multiplied by, a class a column: n-grams by 1, steps by their family's."""
     families = [family_of(name) for name in DENSE[head]]
     units = []
     for name in CLASSES:
-        silent = settings.views_left_out.get(name, ())
-        of_views = [0.0 if view in silent else 1.0 for view in VIEWS[head]]
         of_features = [settings.dense_units[name].get(family, 0.0) for family in families]
-        units.append(
-            np.concatenate((np.repeat(of_views, n_spoken), np.repeat(of_features, settings.cuts)))
-        )
+        units.append(np.append(np.ones(n_spoken), np.repeat(of_features, settings.cuts)))
     return np.stack(units, axis=1)
 
 
