@@ -134,7 +134,7 @@ SCORES = Table(
 
 GROUPS = Table(
     "groups",
-    "1.0",
+    "1.1",
     "A row a document, in the order of `documents`: its place among its copies.",
     (
         Column("id", pa.string(), "The document."),
@@ -142,6 +142,19 @@ GROUPS = Table(
         Column("exact_size", pa.int64(), "How many exact copies there are, itself included."),
         Column("cluster_id", pa.string(), "The smallest id among its near-duplicate candidates."),
         Column("cluster_size", pa.int64(), "Members of the cluster; 1 for a document alone."),
+        Column(
+            "contained_in",
+            pa.string(),
+            "The longer document of the same registered domain that holds most of the text; null "
+            "where none holds half of it, or the text is too short to tell.",
+            True,
+        ),
+        Column(
+            "containment",
+            pa.float32(),
+            "Estimated share of the text's 8-grams that stand in `contained_in`, 0.5 to 1.",
+            True,
+        ),
     ),
 )
 
@@ -181,7 +194,7 @@ PROBLEMS = Table(
 
 SHARDS = Table(
     "shards",
-    "1.0",
+    "1.1",
     "A row a document for training: `documents` with `scores` and `groups`, "
     "without `page_text` and `signature`.",
     (

@@ -128,9 +128,9 @@ def band_keys(signatures: NDArray[np.uint16], shape: BandShape) -> _Words:
         The keys of the buckets, shape (n, shape.bands); a band's number is part of its key.
     """
     used = signatures[:, : shape.bands * shape.rows].reshape(-1, shape.bands, shape.rows)
-    keys = np.tile(_mixed(np.arange(1, shape.bands + 1, dtype=np.uint64)), (len(signatures), 1))
+    keys = np.tile(mixed(np.arange(1, shape.bands + 1, dtype=np.uint64)), (len(signatures), 1))
     for row in range(shape.rows):
-        keys = _mixed(keys ^ used[:, :, row])
+        keys = mixed(keys ^ used[:, :, row])
     return keys
 
 
@@ -180,7 +180,7 @@ class _Crowd:
     def __init__(self, rows: NDArray[np.void], unequal_allowed: int, cap: int) -> None:
         self._unequal_allowed = unequal_allowed
         self._cap = cap
-        rows = _in_company(rows)
+        rows = in_company(rows)
         order = np.lexsort((rows["node"], _mixed_words(rows["sketch"]), rows["key"]))
         self._key = rows["key"][order]
         self._node = rows["node"][order]
@@ -243,7 +243,7 @@ class _Crowd:
         return self._node[left[alike]], self._node[right[alike]]
 
 
-def _in_company(rows: NDArray[np.void]) -> NDArray[np.void]:
+def in_company(rows: NDArray[np.void]) -> NDArray[np.void]:
     """The rows whose bucket holds another row: most texts are alone in nearly all their bands."""
     key = rows["key"].copy()
     order = np.argsort(key)
@@ -263,7 +263,7 @@ def _runs(values: _Words) -> tuple[_Rows, _Rows]:
     return starts, np.diff(starts, append=len(values))
 
 
-def _mixed(values: _Words) -> _Words:
+def mixed(values: _Words) -> _Words:
     """Spreads 64-bit values evenly, one to one (the finisher of SplitMix64)."""
     values = values + np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -273,7 +273,7 @@ def _mixed(values: _Words) -> _Words:
 
 def _mixed_words(words: _Words) -> _Words:
     """One number for each row of words."""
-    mixed = np.zeros(len(words), np.uint64)
+    numbers = np.zeros(len(words), np.uint64)
     for column in words.T:
-        mixed = _mixed(mixed ^ column)
-    return mixed
+        numbers = mixed(numbers ^ column)
+    return numbers

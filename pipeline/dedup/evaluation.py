@@ -6,6 +6,10 @@ cluster*, which is what a family is, and those of them that are *alike*, whose s
 estimated from the signatures reaches the threshold, which is what makes a recipe remove one. A list
 knows only its own pages, so precision is counted over pairs of which it names at least one page.
 
+Contained pages are counted by page: a listed one is found where most of it is said to stand in any
+longer page, since an archive has many listings of one post. Whether what is found is right is told
+by the list's rule, for listed and other pages alike: 85 % of the 7-grams of the run's text.
+
 Lists are made from other texts than a run holds (another extractor, another n-gram), so each
 disagreement comes with the exact similarity by the list's own rule on the run's texts: Jaccard of
 the sets of character 7-grams at 0.75 or more. Where that rule sides with the run, the disagreement
@@ -38,6 +42,9 @@ KINDS = ("exact", "near", "contained")
 LIST_SHINGLE_CHARS = 7
 LIST_THRESHOLD = 0.75
 """The rule by which a list of near-duplicates is taken to have been made."""
+
+LIST_CONTAINMENT = 0.85
+"""The share of a page inside a longer one from which a list calls it contained."""
 
 MIN_CHARS = 200
 """Characters of text from which a page counts in the figures that are promised."""
@@ -136,6 +143,25 @@ class Agreements:
 
 
 @dataclass(frozen=True, slots=True)
+class Containment:
+    """How well pages that stand in longer ones are found.
+
+    Attributes:
+        min_chars: characters of text from which a page counts.
+        recall: pages of the list that are found to be contained.
+        recall_by_list_rule: the same, of those that are contained in the run's texts too.
+        precision: pages found, listed or not, that are contained by the list's rule.
+        precision_by_own_rule: the same by the 5-grams of the dedup views, without figures.
+    """
+
+    min_chars: int
+    recall: Ratio
+    recall_by_list_rule: Ratio
+    precision: Ratio
+    precision_by_own_rule: Ratio
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """A run's groups against a list.
 
@@ -145,6 +171,7 @@ class Evaluation:
         threshold: the similarity from which two pages of a cluster are alike.
         clustered: pairs in one cluster, against pairs in one family.
         alike: those of them that are alike, against pairs in one family.
+        contained: pages that stand in longer ones, over all pages and over those of `MIN_CHARS`.
     """
 
     listed: int
@@ -152,6 +179,7 @@ class Evaluation:
     threshold: float
     clustered: Agreements
     alike: Agreements
+    contained: tuple[Containment, Containment]
 
     def lines(self) -> Iterator[str]:
         """The figures, and then every disagreement, for a person."""
@@ -175,6 +203,15 @@ class Evaluation:
         for name, outcome in _BY_LIST_RULE:
             yield _row(f"  {name}", [column.after_reading(outcome) for column in columns])
         yield _row("pairs unknown to the list", [f"{column.unjudged:,}" for column in columns])
+        yield ""
+        yield f"{'':<28}contained, from {LIST_CONTAINMENT:g}"
+        yield _row("", ["all pages", f"{self.contained[1].min_chars:,} chars and more"])
+        yield _row("recall, pages", [column.recall for column in self.contained])
+        by_rule = [column.recall_by_list_rule for column in self.contained]
+        yield _row("  by the list's own rule", by_rule)
+        yield _row("precision by that rule", [column.precision for column in self.contained])
+        by_rule = [column.precision_by_own_rule for column in self.contained]
+        yield _row("  by 5-grams of the views", by_rule)
         yield from _listing("in one cluster", self.clustered.all_pages.disagreements)
         shown = set(self.clustered.all_pages.disagreements)
         further = [pair for pair in self.alike.all_pages.disagreements if pair not in shown]
@@ -208,6 +245,7 @@ def evaluate(run: str, truth: str) -> Evaluation:
         threshold=pages.threshold,
         clustered=_agreements(pages, families, lambda _: True),
         alike=_agreements(pages, families, pages.are_alike),
+        contained=_containments(pages, listed),
     )
 
 
@@ -223,15 +261,25 @@ class _Pages:
             )
         self._texts = [part_path(run.documents, done, "documents") for done in documents.values()]
         places = [part_path(run.groups, groups[task], "groups") for task in documents]
-        table = _read(self._texts, ["url", "n_chars", "signature"])
-        place = _read(places, ["exact_id", "cluster_id"])
+        table = _read(self._texts, ["id", "url", "n_chars", "signature"])
+        place = _read(places, ["exact_id", "cluster_id", "contained_in", "containment"])
         shapes = {str(groups[task].notes["shape"]): groups[task].notes["shape"] for task in groups}
         self.threshold = _threshold(shapes.values())
         self.urls: list[str] = table["url"].to_pylist()
-        self.row = {url: row for row, url in reversed(list(enumerate(self.urls)))}
+        self.row: dict[str, int] = {url: row for row, url in reversed(list(enumerate(self.urls)))}
         self.n_chars: list[int] = table["n_chars"].to_pylist()
         self._exact: list[str] = place["exact_id"].to_pylist()
         self._cluster: list[str] = place["cluster_id"].to_pylist()
+        row_of_id: dict[str, int] = {name: row for row, name in enumerate(table["id"].to_pylist())}
+        self.containers = {
+            row: row_of_id[outer]
+            for row, (outer, share) in enumerate(
+                zip(
+                    place["contained_in"].to_pylist(), place["containment"].to_pylist(), strict=True
+                )
+            )
+            if outer is not None and share >= LIST_CONTAINMENT and self.row[self.urls[row]] == row
+        }
         self._has_signature: list[bool] = table["signature"].is_valid().to_pylist()
         self._signature = slots(table["signature"])
 
@@ -265,6 +313,49 @@ class _Pages:
             for url, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
                 found.setdefault(self.row[url], text)
         return found
+
+    def first(self, row: int) -> int:
+        """The row that stands for all documents of a document's URL."""
+        return self.row[self.urls[row]]
+
+
+def _containments(
+    pages: _Pages, listed: Mapping[str, tuple[str, list[str]]]
+) -> tuple[Containment, Containment]:
+    due = {
+        (pages.row[inner], pages.row[outer])
+        for kind, (outer, *inners) in listed.values()
+        for inner in inners
+        if kind == "contained" and {inner, outer} <= pages.row.keys()
+    }
+    found = {(inner, pages.first(outer)) for inner, outer in pages.containers.items()}
+    texts = pages.texts({row for pair in due | found for row in pair})
+    views = {row: dedup_view(text) for row, text in texts.items()}
+
+    def by_rule(texts: Mapping[int, str], chars: int) -> set[_Pair]:
+        return {
+            (inner, outer)
+            for inner, outer in due | found
+            if share_inside(texts[inner], texts[outer], chars) >= LIST_CONTAINMENT
+        }
+
+    true, true_of_views = by_rule(texts, LIST_SHINGLE_CHARS), by_rule(views, SHINGLE_CHARS)
+
+    def over(min_chars: int) -> Containment:
+        def inner_pages(pairs: set[_Pair]) -> set[int]:
+            return {inner for inner, _ in pairs if pages.n_chars[inner] >= min_chars}
+
+        wanted, wanted_truly = inner_pages(due), inner_pages(due & true)
+        flagged = inner_pages(found)
+        return Containment(
+            min_chars,
+            Ratio(len(wanted & flagged), len(wanted)),
+            Ratio(len(wanted_truly & flagged), len(wanted_truly)),
+            Ratio(len(inner_pages(found & true)), len(flagged)),
+            Ratio(len(inner_pages(found & true_of_views)), len(flagged)),
+        )
+
+    return over(0), over(MIN_CHARS)
 
 
 def _agreements(
@@ -371,6 +462,16 @@ def jaccard(ours: str, theirs: str, chars: int) -> float:
     if not left | right:
         return float(bool(ours) and ours == theirs)
     return len(left & right) / len(left | right)
+
+
+def share_inside(inner: str, outer: str, chars: int) -> float:
+    """The exact share of a text's character n-grams that stand in another one; 0 without any.
+
+    >>> share_inside("精米は三度とぐ", "新米や精米は二度とぐ", 3)
+    0.4
+    """
+    left = _shingles(inner, chars)
+    return len(left & _shingles(outer, chars)) / max(1, len(left))
 
 
 def _shingles(text: str, chars: int) -> set[str]:

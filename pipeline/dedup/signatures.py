@@ -88,7 +88,7 @@ def signatures(views: Sequence[str]) -> pa.Array:
     rows = np.flatnonzero(long_enough)
     sketchable = [view for view in views if len(view) >= MIN_CHARS]
     sketches = np.zeros((len(views), SIGNATURE_SLOTS), "<u2")
-    for batch in _batches(sketchable):
+    for batch in batches(sketchable):
         sketches[rows[batch]] = _sketch(sketchable[batch])
     return pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(2 * SIGNATURE_SLOTS),
@@ -128,7 +128,7 @@ def similarity(ours: NDArray[np.uint16], theirs: NDArray[np.uint16]) -> NDArray[
     return np.asarray(equal / np.float32(SIGNATURE_SLOTS), np.float32)
 
 
-def _batches(views: Sequence[str]) -> Iterator[slice]:
+def batches(views: Sequence[str]) -> Iterator[slice]:
     """Cuts views into runs of few texts and characters, for the sake of the processor's caches."""
     start = chars = 0
     for row, view in enumerate(views):

@@ -24,6 +24,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -39,6 +40,7 @@ from schemas import GROUPS, SIGNATURE_SLOTS
 _HASH = ("hash", "<u8", (2,))
 _EXACT = [("exact_id", "<u8", (2,)), ("exact_size", "<i8")]
 _CLUSTER = [("cluster_id", "<u8", (2,)), ("cluster_size", "<i8")]
+_HELD = [("contained_in", "<u8", (2,)), ("containment", "<f4")]
 
 OCCURRENCE = np.dtype([_HASH, ("id", "<u8", (2,)), ("pack", "<u4"), ("row", "<u4")])
 """A document of a content: its id, its pack, and its row in the pack."""
@@ -61,8 +63,11 @@ MEMBER = np.dtype([("root", "<u8"), ("node", "<u8"), *_EXACT])
 CLUSTER = np.dtype([("node", "<u8"), *_CLUSTER])
 """The same content, told about its cluster."""
 
-PLACE = np.dtype([("row", "<u4"), *_EXACT, *_CLUSTER])
-"""What `groups` says of a document, which is known by its row in its pack."""
+HELD = np.dtype([("row", "<u4"), *_HELD])
+"""What a document learns of the longer one that contains it; known by its row in its pack."""
+
+PLACE = np.dtype([("row", "<u4"), *_EXACT, *_CLUSTER, *_HELD])
+"""What `groups` says of a document, which is known by its row in its pack; NaN if not contained."""
 
 _Words = NDArray[np.uint64]
 
@@ -93,12 +98,16 @@ class Pack:
         number: the pack's number.
         parts: its parts, in order.
         places: what `groups` has to say of their documents; empty until that is known.
+        containers: those of its documents that contain others; empty until that is known.
+        held: the containers of its documents; empty until that is known.
     """
 
     id: str
     number: int
     parts: tuple[Part, ...] = field(repr=False)
     places: tuple[Slice, ...] = field(default=(), repr=False)
+    containers: tuple[Slice, ...] = field(default=(), repr=False)
+    held: tuple[Slice, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +311,8 @@ class Places(Stage[Partition]):
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write places."""
         contents = receive(task.boxes["contents"], CONTENT)
-        learnt = np.empty(len(contents), PLACE)
+        learnt = np.zeros(len(contents), PLACE)
+        learnt["containment"] = np.nan
         for name in ("exact_id", "exact_size"):
             learnt[name] = contents[name]
         _add_known(learnt, contents["hash"], receive(task.boxes["known"], KNOWN))
@@ -321,7 +331,7 @@ class Places(Stage[Partition]):
 
 
 class Sorted(Stage[Pack]):
-    """Puts the places of a pack into the order of its documents, part by part."""
+    """Puts the places of a pack into the order of its documents, part by part, with containers."""
 
     def fill(self, attempt: Attempt, task: Pack) -> None:
         """Write places."""
@@ -333,6 +343,9 @@ class Sorted(Stage[Pack]):
                 f"Grouping pack {task.number}: {len(places)} of {len(part)} documents found a "
                 "place, all expected. Delete the run's `groups` folder and group it again."
             )
+        held = receive(task.held, HELD)
+        for name in ("contained_in", "containment"):
+            places[name][held["row"]] = held[name]
         send(attempt, "places", places, part, len(task.parts))
 
 
@@ -350,18 +363,22 @@ class Groups(Stage[Part]):
         """Write the part."""
         ids = read_part(task, ["id"])["id"]
         places = receive(task.places, PLACE)
+        is_held = ~np.isnan(places["containment"])
         columns = {
             "id": ids,
             "exact_id": id_column(places["exact_id"]),
             "exact_size": places["exact_size"],
             "cluster_id": id_column(places["cluster_id"]),
             "cluster_size": places["cluster_size"],
+            "contained_in": pc.if_else(is_held, id_column(places["contained_in"]), None),
+            "containment": pa.array(places["containment"], mask=~is_held),
         }
         attempt.table("groups", GROUPS.arrow).write(pa.table(columns, GROUPS.arrow))
         own = id_words(ids)
         attempt.count("documents", len(places))
         attempt.count("exact_copies", int((own != places["exact_id"]).any(axis=1).sum()))
         attempt.count("clustered", int((places["cluster_size"] > 1).sum()))
+        attempt.count("contained", int(is_held.sum()))
         attempt.count("clusters", int((own == places["cluster_id"]).all(axis=1).sum()))
         for name, value in self.notes.items():
             attempt.note(name, value)
@@ -386,7 +403,7 @@ def empty_text(hashes: _Words) -> NDArray[np.bool_]:
     return np.asarray((hashes == hash_words(content_hashes([""]))).all(axis=1))
 
 
-def id_words(column: pa.ChunkedArray) -> _Words:
+def id_words(column: pa.Array | pa.ChunkedArray) -> _Words:
     """Ids as pairs of numbers that sort as the digits do; shape (n, 2).
 
     Raises:

@@ -1,6 +1,7 @@
 """Grouping: which documents are copies of one another, exactly or nearly.
 
-A chain of steps over packed rows (`pipeline.dedup.stages`); only ids, hashes and signatures move.
+A chain of steps over packed rows (`pipeline.dedup.stages`); only ids, hashes and signatures move;
+looking for contained texts reads the texts too, and moves hashes of a sixteenth of their grams.
 Each step is committed task by task, so a run that was stopped goes on where it was, between the
 rounds of the components too.
 """
@@ -12,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from pipeline import storage
-from pipeline.dedup import increment, stages
+from pipeline.dedup import containment, increment, stages
 from pipeline.dedup.buckets import BUCKET_CAP, DEFAULT, BandShape
 from pipeline.dedup.chain import Chain, Done
 from pipeline.dedup.components import ROUNDS_CAP, not_converged
@@ -25,7 +26,7 @@ from pipeline.tasks import Commit, commits
 LINKS_FOR_ONE_WORKER = 100_000_000
 """Links up to which one worker finds the components: a minute or two, in memory for the nodes."""
 
-_VERSION = "groups/2"
+_VERSION = "groups/3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Grouped:
         documents: documents in the run.
         exact_copies: those that are an exact copy of a document with a smaller id.
         clustered: those in a cluster with others, exact copies included.
+        contained: those of which half or more stands in a longer document of their site.
         clusters: clusters whose smallest document is here, those of one document included.
         rounds: rounds of large and small stars; 0 where one worker found the components.
         buckets_over_cap: buckets in which not all pairs were compared.
@@ -45,6 +47,7 @@ class Grouped:
     documents: int
     exact_copies: int
     clustered: int
+    contained: int
     clusters: int
     rounds: int
     buckets_over_cap: int
@@ -56,6 +59,7 @@ def group(
     execution: Execution,
     shape: BandShape = DEFAULT,
     against: str | None = None,
+    contained: bool = True,
     links_for_one_worker: int = LINKS_FOR_ONE_WORKER,
 ) -> Grouped:
     """Writes `RUN/groups`: for each document its exact copies and its near-duplicate candidates.
@@ -66,7 +70,8 @@ def group(
         shape: how signatures are cut into bands, and the threshold that this is for.
         against: the folder of an old run, grouped with the same shape, whose documents count as
             members too: the groups of this run are then those of grouping both together, while
-            the old run's files stay as they are.
+            the old run's files stay as they are. Containers are looked for in this run only.
+        contained: whether to look for contained texts, for which the texts are read.
         links_for_one_worker: links up to which one worker finds the components; the result does
             not depend on it.
 
@@ -81,10 +86,12 @@ def group(
     documents = whole.extracted()
     packs = packs_of(parts_of(whole.documents, documents, "documents"))
     old = old_run(against, shape) if against else None
-    settings = _settings(documents, shape, len(packs), old)
+    settings = _settings(documents, shape, len(packs), old, contained)
     done = commits(whole.groups)
     if any(task not in done or done[task].settings != settings for task in documents):
         chain = Chain(storage.join(whole.groups, "steps"), settings, len(packs), execution)
+        if contained:
+            packs = _contained(chain, packs)
         done = _group(chain, packs, shape, old, links_for_one_worker, whole.groups)
         chain.clear()
     return _summary(done.values())
@@ -127,6 +134,19 @@ def _group(
     return run_step("group", work, parts, folder, chain.settings, chain.execution)
 
 
+def _contained(chain: Chain, packs: Sequence[Pack]) -> list[Pack]:
+    """The packs, each with the containers of its documents."""
+    count = len(packs)
+    fragments = chain.run("fragments", containment.Fragments, packs)
+    told = chain.partitions(fragments=[fragments])
+    told = chain.partitions(pairs=[chain.run("holders", containment.Holders, told)])
+    chosen = chain.run("containers", partial(containment.Containers, packs=count), told)
+    boxes = chosen.boxes("containers", count)
+    outer = [replace(pack, containers=boxes[pack.number]) for pack in packs]
+    boxes = chain.run("named", partial(containment.Named, packs=count), outer).boxes("held", count)
+    return [replace(pack, held=boxes[pack.number]) for pack in packs]
+
+
 def _join(
     chain: Chain, contents: Done, shape: BandShape, old: OldRun
 ) -> tuple[list[Done], list[Done]]:
@@ -164,7 +184,11 @@ def _in_rounds(chain: Chain, links: Sequence[Done]) -> tuple[Done, int]:
 
 
 def _settings(
-    documents: Mapping[str, Commit], shape: BandShape, packs: int, old: OldRun | None
+    documents: Mapping[str, Commit],
+    shape: BandShape,
+    packs: int,
+    old: OldRun | None,
+    contained: bool,
 ) -> str:
     """The digest of everything that shapes the groups: the documents' commits above all."""
     return storage.digest(
@@ -175,6 +199,7 @@ def _settings(
             "bucket_cap": BUCKET_CAP,
             "packs": packs,
             "against": old.settings if old else None,
+            "contained": contained,
         }
     )
 
@@ -189,6 +214,7 @@ def _summary(done: Iterable[Commit]) -> Grouped:
         documents=counted["documents"],
         exact_copies=counted["exact_copies"],
         clustered=counted["clustered"],
+        contained=counted["contained"],
         clusters=counted["clusters"],
         rounds=notes["rounds"],
         buckets_over_cap=notes["buckets_over_cap"],
