@@ -6,9 +6,11 @@ by whoever exports.
 
 `PREFIX.bin` holds the tokens of all documents one after another; `PREFIX.idx` says where each
 begins, as `megatron/core/datasets/indexed_dataset.py` reads it: magic, version, code of the token
-type, counts, lengths, offsets in bytes, and the ends of documents.
+type, counts, lengths, offsets in bytes, and the ends of documents. What was written, and how many
+tokens it came to, is added to the selection's manifest.
 """
 
+import hashlib
 import importlib
 import struct
 from collections.abc import Callable, Sequence
@@ -18,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import storage
+from pipeline import manifest, storage
 from pipeline.errors import OptionError
 from schemas.reader import Documents
 
@@ -36,11 +38,25 @@ class Tokenizer:
         encode: the token ids of a text, without special tokens.
         vocabulary: how many ids there are.
         end: the id that ends a document, or None to end documents by the index alone.
+        name: the file's name.
+        sha256: the digest of the file's bytes.
     """
 
     encode: Callable[[str], Sequence[int]]
     vocabulary: int
     end: int | None
+    name: str
+    sha256: str
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the manifest says of it."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "vocabulary": self.vocabulary,
+            "end": self.end,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,37 +96,59 @@ def load_tokenizer(path: str, end: str | None) -> Tokenizer:
     ending = None if end is None else token_id(end)
     if end is not None and ending is None:
         raise OptionError(f"--end-token: {path} has no token {end!r}.")
-    return Tokenizer(encode, vocabulary, ending)
+    with Path(path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Tokenizer(encode, vocabulary, ending, Path(path).name, digest)
 
 
 def export_megatron(folder: str, prefix: str, tokenizer: Tokenizer, split: str) -> Exported:
     """Write a selection's documents as `PREFIX.bin` and `PREFIX.idx`, with `PREFIX.json` last.
 
     Args:
-        folder: the selection's folder; its manifest says what is read, and in which order.
+        folder: the selection's folder; its manifest says what is read, and in which order, and is
+            told what came of it.
         prefix: local path of the files, without ending.
         tokenizer: the user's.
         split: which documents: `train` or `validation`.
 
     Returns:
-        The counts, which `PREFIX.json` says too, beside the settings of the selection.
+        The counts, which `PREFIX.json` and the manifest say too.
+
+    Raises:
+        RunError: if the selection was made anew meanwhile.
     """
     short = tokenizer.vocabulary < _LARGEST_SHORT_VOCABULARY
     kind = np.dtype(np.uint16 if short else np.int32)
     ending = [] if tokenizer.end is None else [tokenizer.end]
     documents = Documents(folder, ["text", "split"])
     lengths: list[int] = []
+    written = hashlib.sha256()
     Path(prefix).parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{prefix}.bin").open("wb") as tokens:
         for document in documents:
             if document["split"] == split:
-                ids = np.array([*tokenizer.encode(document["text"]), *ending], kind)
-                tokens.write(ids.tobytes())
-                lengths.append(len(ids))
-    Path(f"{prefix}.idx").write_bytes(index(lengths, kind))
+                data = np.array([*tokenizer.encode(document["text"]), *ending], kind)
+                tokens.write(data.tobytes())
+                written.update(data.tobytes())
+                lengths.append(len(data))
+    pointers = index(lengths, kind)
+    Path(f"{prefix}.idx").write_bytes(pointers)
     exported = Exported(len(lengths), sum(lengths))
-    facts = {"documents": exported.documents, "tokens": exported.tokens, "split": split}
-    storage.put_json(f"{prefix}.json", {**facts, "settings": documents.state()["settings"]})
+    digests = {".bin": written.hexdigest(), ".idx": hashlib.sha256(pointers).hexdigest()}
+    facts = {
+        "format": "megatron",
+        "split": split,
+        "tokenizer": tokenizer.facts,
+        "documents": exported.documents,
+        "tokens": exported.tokens,
+        "files": [
+            {"name": f"{Path(prefix).name}{suffix}", "sha256": digest}
+            for suffix, digest in digests.items()
+        ],
+    }
+    settings = documents.state()["settings"]
+    manifest.add_export(folder, settings, facts)
+    storage.put_json(f"{prefix}.json", {**facts, "settings": settings})
     return exported
 
 

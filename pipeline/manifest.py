@@ -4,7 +4,10 @@ It lists every shard with its rows, bytes and digest, says what made them, and g
 add up from the records that were read to the documents that were kept.
 """
 
-from collections.abc import Iterable, Mapping
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -87,6 +90,51 @@ def read(folder: str) -> Manifest:
             "with this version of seimai."
         )
     return manifest
+
+
+def add_export(folder: str, settings: str, export: Mapping[str, Any]) -> None:
+    """Add to a selection's manifest what was exported from it, by one atomic put.
+
+    An export of the same split, by the same tokenizer, takes the place of an earlier one. A
+    selection that is made anew begins without exports.
+
+    Args:
+        folder: the selection's folder.
+        settings: of the selection that was exported.
+        export: an item of `exports`, as `schemas/manifest.schema.json` describes it.
+
+    Raises:
+        RunError: if the selection was made anew meanwhile.
+    """
+    with _sole_editor(folder):
+        said = read(folder)
+        if said["origin"]["settings"] != settings:
+            raise RunError(
+                f"{folder}: was selected anew while it was exported, so what was written is of "
+                "neither selection. Export again."
+            )
+        others = [one for one in said.get("exports", []) if _what(one) != _what(export)]
+        exports = sorted([*others, export], key=_what)
+        storage.put_json(storage.join(folder, NAME), {**said, "exports": exports})
+
+
+def _what(export: Mapping[str, Any]) -> bytes:
+    """What an export is of, whatever came of it."""
+    return storage.canonical_json([export[key] for key in ("format", "split", "tokenizer")])
+
+
+@contextmanager
+def _sole_editor(folder: str) -> Iterator[None]:
+    """Let exports that end together add to a manifest one after another; a lock leaves no file."""
+    if not storage.is_local(folder):
+        yield
+        return
+    opened = os.open(storage.local(folder), os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def check_totals(totals: Mapping[str, Any]) -> None:

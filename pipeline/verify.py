@@ -6,6 +6,7 @@ same kept documents in decisions and shards; and totals that add up to the recor
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -135,6 +136,9 @@ def _selection(folder: str, prefix: str, run: Run | None, found: Verification) -
         _check(found, subject, "made of the run as it is now", lambda: _up_to_date(said, run))
     _check(found, subject, "every shard is as the manifest says", lambda: _shards(folder, said))
     _check(found, subject, "no foreign file", lambda: _foreign(folder, said))
+    if exports := said.get("exports"):
+        promise = f"{len(exports)} exports hold each document of their split"
+        _check(found, subject, promise, lambda: _exports(folder, said))
     home = storage.join(folder, "decisions")
     _stage(home, f"{prefix}decisions", {"decisions": DECISIONS}, found)
     _check(
@@ -283,6 +287,20 @@ def _shards(folder: str, said: Manifest) -> Iterable[str]:
             ids = _column(storage.join(folder, file.name), "id")
             if (ids[0].as_py(), ids[-1].as_py()) != (shard["first_id"], shard["last_id"]):
                 yield f"{folder}/{file.name}: its first and last id are not those listed."
+
+
+def _exports(folder: str, said: Manifest) -> Iterable[str]:
+    """The counts of the exports; their files lie elsewhere, or nowhere any more."""
+    splits: Counter[str] = Counter()
+    for shard in said["shards"]:
+        splits.update(_column(storage.join(folder, shard["name"]), "split").to_pylist())
+    for export in said["exports"]:
+        split, documents = export["split"], export["documents"]
+        if documents != splits[split]:
+            yield (
+                f"{folder}/{manifest.NAME}: an export of {documents} {split} documents, "
+                f"but the shards hold {splits[split]}. Export again."
+            )
 
 
 def _foreign(folder: str, said: Manifest) -> Iterable[str]:

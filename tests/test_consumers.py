@@ -203,9 +203,14 @@ def test_megatron_reads_every_document_once_as_the_tokenizer_says(
 ) -> None:
     known = Tokenizer.from_file(str(tokenizer))
     texts: list[str] = []
+    counted: dict[str, int] = {}
     for split in ("train", "validation"):
         export(folder, tokenizer, tmp_path / split, split)
-        for tokens in read_megatron(tmp_path / split):
+        read = read_megatron(tmp_path / split)
+        counted[split] = sum(map(len, read))
+        for tokens in read:
             assert tokens[-1] == known.token_to_id(END)
             texts.append(known.decode(tokens[:-1]))
     assert Counter(texts) == Counter(page.text for page in PAGES)
+    exports = manifest.read(folder)["exports"]
+    assert {export["split"]: export["tokens"] for export in exports} == counted

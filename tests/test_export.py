@@ -1,16 +1,24 @@
 """Megatron's indexed dataset: read back as Megatron reads it, every document once."""
 
+import hashlib
 import json
+import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
-from pipeline.errors import OptionError
+from pipeline import manifest, storage
+from pipeline.errors import OptionError, RunError
 from pipeline.export import MAGIC, Tokenizer, export_megatron, load_tokenizer
 from pipeline.recipe import Recipe
+from pipeline.report.pages import report
 from pipeline.run import Run
+from pipeline.verify import verify
+from schemas.files import file_schema
 from schemas.reader import Documents
 from tests.made_run import Page, make_run, selected
 
@@ -18,7 +26,7 @@ END = 0
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     pages = [
         Page(
             f"{n}通目の手紙には、{chr(0x4E00 + n) * 20}と書いてあった。",
@@ -28,12 +36,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     ]
     run: Run = make_run(tmp_path_factory.mktemp("export") / "run", {"t": pages})
     selected(run, Recipe("r", duplicates=None))
+    return run
+
+
+@pytest.fixture
+def run(made: Run, tmp_path: Path) -> Run:
+    """A run of the test's own, whose manifest it may change."""
+    return Run(str(shutil.copytree(made.path, tmp_path / "run")))
+
+
+@pytest.fixture
+def folder(run: Run) -> str:
     return run.selected("trial")
 
 
 def characters(vocabulary: int) -> Tokenizer:
     """A tokenizer that any reader of this test can undo."""
-    return Tokenizer(lambda text: [ord(character) for character in text], vocabulary, END)
+    return Tokenizer(
+        lambda text: [ord(character) for character in text],
+        vocabulary,
+        END,
+        f"characters-{vocabulary}.json",
+        f"{vocabulary:064}",
+    )
 
 
 def read_back(prefix: Path) -> list[list[int]]:
@@ -84,3 +109,66 @@ def test_a_tokenizer_is_a_file_of_a_known_kind(tmp_path: Path) -> None:
     for path in (str(other), str(tmp_path / "missing.json")):
         with pytest.raises(OptionError, match=r"a \.json or \.model file expected"):
             load_tokenizer(path, None)
+
+
+def test_token_counts_land_in_the_manifest_and_on_the_card(run: Run, tmp_path: Path) -> None:
+    folder = run.selected("trial")
+    before = manifest.read(folder)
+    counted = {
+        split: export_megatron(folder, str(tmp_path / split), characters(60_000), split)
+        for split in ("train", "validation")
+    }
+    said = manifest.read(folder)
+    jsonschema.validate(said, file_schema("manifest"))
+    exports = {one["split"]: one for one in said.pop("exports")}
+    assert said == before
+    for split, done in counted.items():
+        told = exports[split]
+        assert (told["documents"], told["tokens"]) == (done.documents, done.tokens)
+        for file in told["files"]:
+            data = (tmp_path / file["name"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == file["sha256"]
+    assert verify(run.path).sound
+    report(run, "trial")
+    card = Path(folder, "README.md").read_text(encoding="utf-8")
+    assert f"| {counted['train'].documents} | {counted['train'].tokens:,} |" in card
+
+
+def test_exporting_again_counts_once_and_another_tokenizer_counts_beside(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = run.selected("trial")
+    for vocabulary in (60_000, 60_000, 1_200_000):
+        export_megatron(folder, str(tmp_path / "t"), characters(vocabulary), "train")
+    told = [one["tokenizer"]["vocabulary"] for one in manifest.read(folder)["exports"]]
+    assert sorted(told) == [60_000, 1_200_000]
+
+
+def test_the_same_selection_keeps_its_counts_and_another_one_begins_without(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = run.selected("trial")
+    export_megatron(folder, str(tmp_path / "t"), characters(60_000), "train")
+    assert "exports" in selected(run, Recipe("r", duplicates=None))
+    assert "exports" not in selected(run, Recipe("r", duplicates=None, seed=1))
+
+
+def test_a_selection_that_was_made_anew_meanwhile_is_not_credited(run: Run, tmp_path: Path) -> None:
+    folder = run.selected("trial")
+
+    def encode(text: str) -> list[int]:
+        selected(run, Recipe("r", duplicates=None, seed=1))
+        return [ord(character) for character in text]
+
+    tokenizer = replace(characters(60_000), encode=encode)
+    with pytest.raises(RunError, match="Export again"):
+        export_megatron(folder, str(tmp_path / "t"), tokenizer, "train")
+
+
+def test_verify_recounts_the_documents_of_an_export(run: Run, tmp_path: Path) -> None:
+    folder = run.selected("trial")
+    export_megatron(folder, str(tmp_path / "t"), characters(60_000), "train")
+    said = manifest.read(folder)
+    said["exports"][0]["documents"] -= 1
+    storage.put_json(storage.join(folder, manifest.NAME), said)
+    assert any("Export again" in problem for problem in verify(folder).problems)
