@@ -112,6 +112,8 @@ class Run:
 def sole_writer(path: str) -> Iterator[None]:
     """Keep a second command from writing to the same run at the same time.
 
+    What a command that was killed had only begun to write is removed first.
+
     On an object store there is no such lock: there racing commands are safe by the commit
     protocol, and merely do the work twice.
 
@@ -132,7 +134,14 @@ def sole_writer(path: str) -> Iterator[None]:
                     f"{path}: another seimai command is writing to this run. "
                     "Wait for it to end, or name another folder with --out."
                 ) from error
+            _remove_scratch(folder)
             yield
+
+
+def _remove_scratch(folder: Path) -> None:
+    for path in folder.rglob(f"{storage.SCRATCH_PREFIX}*"):
+        if storage.is_scratch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def _normal(value: object) -> bytes:

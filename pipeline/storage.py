@@ -6,6 +6,7 @@ protocol needs is here: `put` and `publish` make a whole file appear under its n
 
 import hashlib
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from pipeline.errors import RunError
 
 SCRATCH_PREFIX = ".tmp-"
 """Names that begin so are being written; no reader looks at them."""
+
+_SCRATCH = re.compile(re.escape(SCRATCH_PREFIX) + "[0-9a-f]{32}")
 
 
 def is_local(path: str) -> bool:
@@ -115,6 +118,11 @@ def scratch_beside(path: str) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         return str(folder / name)
     return str(Path(tempfile.gettempdir()) / name)
+
+
+def is_scratch(name: str) -> bool:
+    """Whether `scratch_beside` makes such names; a user's own `.tmp-notes` is none."""
+    return _SCRATCH.fullmatch(name) is not None
 
 
 def publish(scratch: str, path: str) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import storage
+from pipeline.run import sole_writer
 from pipeline.verify import verify
 from tests.faults.hostile_crawl import TEXTS
 from tests.faults.program import (
@@ -163,3 +165,15 @@ def test_more_damage_than_is_tolerated_shows_in_the_exit_code_and_nothing_is_los
     lenient = finish([*strict, "--max-unreadable", "0.75"])
     assert lenient.returncode == 0, lenient.stderr
     assert len(committed(tmp_path / "run")) == 1
+
+
+def test_what_was_only_begun_to_be_written_is_removed_and_nothing_of_the_users(
+    tmp_path: Path,
+) -> None:
+    begun = tmp_path / "run/selected/default" / Path(storage.scratch_beside("x")).name
+    begun.parent.mkdir(parents=True)
+    (mine := tmp_path / "run/.tmp-notes").touch()
+    begun.touch()
+    with sole_writer(str(tmp_path / "run")):
+        assert mine.exists()
+        assert not begun.exists()
