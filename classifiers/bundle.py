@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from classifiers.features import DENSE, VIEWS, Head, features
-from classifiers.heads import LinearHead
+from classifiers.features import DENSE, VIEWS, Features, Head, by_page_text, features
+from classifiers.heads import BY_TEXT, LinearHead
 from classifiers.labels import CLASSES
 from classifiers.morphology import noun_share
 from pipeline.errors import BundleError
@@ -93,9 +93,16 @@ class Bundle:
 
     def chances(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
         """Returns the calibrated chance of each of `CLASSES` for each document, float32."""
-        log_odds = [self.heads[seen.head].log_odds(seen) for seen in features(batch)]
+        log_odds = [self._log_odds(seen) for seen in features(batch)]
         chances = 1 / (1 + np.exp(-np.array(log_odds).reshape(-1, len(CLASSES))))
         return chances.astype(np.float32)
+
+    def _log_odds(self, document: Features) -> NDArray[np.float64]:
+        log_odds = self.heads[document.head].log_odds(document)
+        if document.head == "html":
+            by_text = self.heads["text"].log_odds(by_page_text(document))
+            log_odds[BY_TEXT] = by_text[BY_TEXT]
+        return log_odds
 
 
 def load(path: str | None = None) -> Bundle:

@@ -33,7 +33,8 @@ def _lines(bundle: Bundle) -> Iterator[str]:
         "Three linear "
         "models (noise, affiliate, adult) over hashed character 1- to 4-grams, the shape of the "
         "text, an adult word list and facts of the HTML; one head for pages whose HTML was read "
-        "and one for text alone; calibrated by Platt's method on sites not trained on."
+        "and one for text alone, which judges adult pages always; calibrated "
+        "by Platt's method on sites not trained on."
     )
     yield ""
     yield f"Licence: {manifest.get('licence') or 'not stated'}."

@@ -99,6 +99,12 @@ def features(batch: pa.RecordBatch) -> Iterator[Features]:
             yield as_document(row["page_text"] or row["text"] or "", counter)
 
 
+def by_page_text(document: Features) -> Features:
+    """Returns a document as its whole page's text alone shows it; nothing is read again."""
+    whole = document.views[0]
+    return Features("text", (whole,), whole.dense)
+
+
 def as_document(text: str, counter: Counter | None = None) -> Features:
     """Reads a text as a document without HTML."""
     view = read(text, counter or Counter())

@@ -15,6 +15,13 @@ from classifiers.features import VIEWS, Features, Head, View
 from classifiers.labels import CLASSES
 from classifiers.ngrams import BUCKET_BITS
 
+BY_TEXT: Final = [CLASSES.index("adult")]
+"""The classes that a page with HTML too is judged on by its whole text, with the text head.
+
+Adult pages are few and of few owners: facts and page structure teach a model the templates of
+those owners (`docs/decisions/06-classifiers.md`).
+"""
+
 _LANES: Final = 4
 
 

@@ -27,7 +27,7 @@ from classifiers.features import (
     family_of,
     features,
 )
-from classifiers.heads import LinearHead, ViewWeights, over_cuts
+from classifiers.heads import BY_TEXT, LinearHead, ViewWeights, over_cuts
 from classifiers.labels import CLASSES, Label, folds, groups, summary
 from classifiers.metrics import threshold_at_precision
 from classifiers.ngrams import BUCKET_BITS, Counter
@@ -184,6 +184,7 @@ def train_bundle(
         raise RunError("Training needs documents of the run that have a label: there are none.")
     html = train(Examples.of("html", pages, labels), settings)
     text = train(Examples.of("text", whole + main, labels + labels), settings)
+    html.chances[:, BY_TEXT] = text.chances[: len(labels), BY_TEXT]
     forms = {
         "html": (html.chances, True),
         "text, whole page": (text.chances[: len(labels)], False),

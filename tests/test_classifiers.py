@@ -142,6 +142,12 @@ class TestScores:
         assert [seen.head for seen in features(batch)] == ["html"]
         assert [seen.head for seen in features(documents([DIARY]))] == ["text"]
 
+    def test_adult_is_judged_by_the_whole_text_with_html_too(self, bundle: Bundle) -> None:
+        batch = html_documents([f"<p>{RANKING}</p><nav>{MENU}</nav>"])
+        whole = documents(batch["page_text"].to_pylist())
+        assert bundle.score(batch)["adult"].equals(bundle.score(whole)["adult"])
+        assert not bundle.score(batch)["noise"].equals(bundle.score(whole)["noise"])
+
     def test_an_input_of_null_facts_is_scored_by_its_text(self, bundle: Bundle) -> None:
         batch = html_documents([f"<p>{DIARY}</p>"])
         unread = batch.set_column(
