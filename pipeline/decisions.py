@@ -1,9 +1,9 @@
 """Decisions: from a document's columns to every reason against it, as pure functions.
 
-A recipe judges in two steps. First each document by itself (`Judge`): takedown, time, flags,
-ranges and scores, all of them, so that a document names every reason and not only the first. Then
-what is left competes (`remove_copies`, `over_caps`, `outside_sample`), and a document that loses
-has that one reason more. Kept is what no reason stands against.
+A recipe judges in two steps. First each document by itself (`Judge`): takedown, robots, time,
+flags, ranges and scores, all of them, so that a document names every reason and not only the first.
+Then what is left competes (`remove_copies`, `over_caps`, `outside_sample`), and a document that
+loses has that one reason more. Kept is what no reason stands against.
 
 In a notebook, on any table that has the columns:
 
@@ -83,6 +83,8 @@ class Judge:
             wanted.add("host")
         if recipe.takedown.urls:
             wanted.add("url")
+        if recipe.robots:
+            wanted.add("robots")
         if recipe.crawl_time.begin is not None or recipe.crawl_time.until is not None:
             wanted.add("crawl_time")
         wanted.update(rule.metric for rule in self._flag_rules)
@@ -105,6 +107,7 @@ class Judge:
         found = [
             *_erased(columns["flags"]),
             *self._taken_down(columns),
+            *self._opted_out(columns),
             *self._outside_time(columns),
             *self._flagged(columns),
             *self._outside_ranges(columns),
@@ -118,6 +121,11 @@ class Judge:
         if self.recipe.takedown.urls:
             yield _valueless(TAKEDOWN_URL, takedown.match_urls(columns["url"], self._urls))
 
+    def _opted_out(self, columns: Mapping[str, pa.Array]) -> Iterable[Hits]:
+        said = _rows_by_name(columns["robots"]) if self.recipe.robots else {}
+        for directive in self.recipe.robots:
+            yield _said(f"robots.{directive}", said.get(directive, np.zeros(0, np.int64)))
+
     def _outside_time(self, columns: Mapping[str, pa.Array]) -> Iterable[Hits]:
         window = self.recipe.crawl_time
         if window.begin is None and window.until is None:
@@ -130,7 +138,7 @@ class Judge:
             yield _broken(AFTER, times, times >= window.until, window.until)
 
     def _flagged(self, columns: Mapping[str, pa.Array]) -> Iterable[Hits]:
-        flagged = _rows_by_flag(columns["flags"]) if self._flag_rules else {}
+        flagged = _rows_by_name(columns["flags"]) if self._flag_rules else {}
         for rule in self._flag_rules:
             rows = flagged.get(rule.name, np.zeros(0, np.int64))
             values = numbers(columns[rule.metric].take(pa.array(rows)))
@@ -271,15 +279,15 @@ def numbers(column: pa.Array) -> Numbers:
 
 
 def _erased(flags: pa.ListArray) -> Iterable[Hits]:
-    rows = _rows_by_flag(flags).get(ERASED)
+    rows = _rows_by_name(flags).get(ERASED)
     if rows is not None:
-        yield Hits(ERASED, rows, np.full(len(rows), np.nan))
+        yield _said(ERASED, rows)
 
 
-def _rows_by_flag(flags: pa.ListArray) -> dict[str, Rows]:
-    """The rows that carry each flag."""
-    row = np.asarray(pc.list_parent_indices(flags), np.int64)
-    names = pc.list_flatten(flags).dictionary_encode()
+def _rows_by_name(lists: pa.ListArray) -> dict[str, Rows]:
+    """The rows whose list holds a name, for each name; a null holds none."""
+    row = np.asarray(pc.list_parent_indices(lists), np.int64)
+    names = pc.list_flatten(lists).dictionary_encode()
     codes = np.asarray(names.indices)
     known = names.dictionary.to_pylist()
     return {name: row[codes == code] for code, name in enumerate(known)}
@@ -312,5 +320,9 @@ def _broken(rule: str, values: Numbers, broken: Mask, threshold: float) -> Hits:
 
 
 def _valueless(rule: str, broken: Mask) -> Hits:
-    rows = np.flatnonzero(broken)
+    return _said(rule, np.flatnonzero(broken))
+
+
+def _said(rule: str, rows: Rows) -> Hits:
+    """A rule that holds or not, without a value."""
     return Hits(rule, rows, np.full(len(rows), np.nan))

@@ -141,6 +141,11 @@ _WORDING = (
         "take it off the lists under `takedown.{kind}s`",
     ),
     (
+        "robots.*",
+        "its page says `{kind}` to machines, and the recipe honours that.",
+        "take `{kind}` out of `robots`",
+    ),
+    (
         decisions.UNDATED,
         "nothing says when it was fetched, and the recipe has a time window.",
         "take out `crawl_time`",

@@ -30,6 +30,7 @@ from schemas import DOCUMENTS, GROUPS, SCORES
 ORDER = (
     "erased",
     "takedown",
+    "robots",
     "crawl_time",
     "flags",
     "ranges",
@@ -41,8 +42,8 @@ ORDER = (
 )
 """The fixed order of what a recipe does; what was erased from the run is never kept. Up to
 `scores` every document is judged, and all reasons against it are kept; from `duplicates` on only
-what is left competes for its place. The shares in `scores` are shares of what takedown, time, flags
-and ranges left over."""
+what is left competes for its place. The shares in `scores` are shares of what takedown, robots,
+time, flags and ranges left over."""
 
 CLASSIFIERS = ("noise", "affiliate", "adult")
 """The scores that a recipe can cut; high is bad in each."""
@@ -50,12 +51,16 @@ CLASSIFIERS = ("noise", "affiliate", "adult")
 MASKS = ("email", "phone", "address", "my_number")
 """The kinds of personal data that can be masked in the shards' text."""
 
+ROBOTS = ("noai", "noimageai", "noarchive", "noindex", "nosnippet")
+"""The wishes of a page, in `meta robots` or X-Robots-Tag, that a recipe can honour."""
+
 SHIPPED = Path(__file__).parent / "recipes"
 
 _KEYS = (
     "extends",
     "description",
     "takedown",
+    "robots",
     "crawl_time",
     "flags",
     "ranges",
@@ -188,6 +193,7 @@ class Recipe:
         name: the file's name without its ending.
         description: one sentence for the data card.
         takedown: hosts and URLs that must not be there.
+        robots: the directives whose pages are left out, in the order of `ROBOTS`.
         crawl_time: the time window.
         flags: the rules whose failing drops a document, in the rules table's order.
         ranges: the values kept, by column.
@@ -203,6 +209,7 @@ class Recipe:
     name: str
     description: str = ""
     takedown: Takedown = Takedown()
+    robots: tuple[str, ...] = ()
     crawl_time: TimeWindow = TimeWindow()
     flags: tuple[str, ...] = ()
     ranges: Mapping[str, Range] = field(default_factory=dict)
@@ -222,8 +229,8 @@ class Recipe:
             "hosts": sorted(file.sha256 for file in self.takedown.hosts),
             "urls": sorted(file.sha256 for file in self.takedown.urls),
         }
-        lists = {"takedown": takedown, "flags": list(self.flags), "mask": list(self.mask)}
-        return {**content, **lists}
+        named = {name: list(getattr(self, name)) for name in ("robots", "flags", "mask")}
+        return {**content, "takedown": takedown, **named}
 
     @property
     def digest(self) -> str:
@@ -270,6 +277,7 @@ def restored(said: Mapping[str, Any]) -> Recipe:
     policy = content["duplicates"]
     sections = {
         "takedown": Takedown(**lists),
+        "robots": tuple(content["robots"]),
         "crawl_time": TimeWindow(**content["crawl_time"]),
         "flags": tuple(content["flags"]),
         "ranges": {name: Range(**kept) for name, kept in content["ranges"].items()},
@@ -345,6 +353,7 @@ def _recipe(name: str, tree: Value) -> Recipe:
         name=name,
         description=read("description", _text, recipe.description),
         takedown=read("takedown", _takedown, recipe.takedown),
+        robots=read("robots", lambda value: _chosen(value, ROBOTS), recipe.robots),
         crawl_time=read("crawl_time", _time_window, recipe.crawl_time),
         flags=read("flags", _flags, recipe.flags),
         ranges=read("ranges", _ranges, recipe.ranges),
@@ -352,7 +361,7 @@ def _recipe(name: str, tree: Value) -> Recipe:
         duplicates=read("duplicates", _duplicates, recipe.duplicates),
         caps=read("caps", _caps, recipe.caps),
         sample=read("sample", _share, recipe.sample),
-        mask=read("mask", _masks, recipe.mask),
+        mask=read("mask", lambda value: _chosen(value, MASKS), recipe.mask),
         shards=read("shards", _shard_sizes, recipe.shards),
         seed=read("seed", lambda value: _whole(value, 0), recipe.seed),
     )
@@ -461,9 +470,10 @@ def _caps(value: Value) -> Caps:
     return Caps(host=caps.get("host"), domain=caps.get("domain"))
 
 
-def _masks(value: Value) -> tuple[str, ...]:
-    wanted = {_choice(item, MASKS) for item in _items(value)}
-    return tuple(kind for kind in MASKS if kind in wanted)
+def _chosen(value: Value, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Some of the known names, in their order."""
+    wanted = {_choice(item, known) for item in _items(value)}
+    return tuple(name for name in known if name in wanted)
 
 
 def _shard_sizes(value: Value) -> ShardSizes:

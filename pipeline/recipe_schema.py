@@ -1,9 +1,10 @@
 """The JSON Schema of a recipe, for editors; `schemas/recipe.schema.json` is written from it."""
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from pipeline.dedup.survivors import Keep, KeepPolicy
-from pipeline.recipe import CLASSIFIERS, MASKS, range_columns
+from pipeline.recipe import CLASSIFIERS, MASKS, ROBOTS, range_columns
 from pipeline.rules import RULES
 
 Schema = dict[str, Any]
@@ -28,11 +29,12 @@ def recipe_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "seimai recipe",
         "description": "What a selection keeps. Done in this order, wherever the lines stand: "
-        "takedown, crawl_time, flags, ranges, scores, duplicates, caps, sample, mask.",
+        "takedown, robots, crawl_time, flags, ranges, scores, duplicates, caps, sample, mask.",
         **_section(
             extends={"type": "string", "description": "A shipped recipe, or a file beside this."},
             description={"type": "string", "description": "A sentence for the data card."},
             takedown=_section(hosts=_FILES, urls=_FILES),
+            robots=_names(ROBOTS),
             crawl_time=_section(**{"from": _TIME, "until": _TIME}),
             flags=_section(**{rule.name: _flag(rule.why) for rule in RULES}),
             ranges=_section(**{name: _range() for name in range_columns()}),
@@ -44,7 +46,7 @@ def recipe_schema() -> Schema:
             ),
             caps=_section(host=_count("of one host"), domain=_count("of one registered domain")),
             sample=_SHARE,
-            mask={"type": ["array", "string"], "items": {"enum": list(MASKS)}},
+            mask=_names(MASKS),
             shards=_section(size=_SIZE, row_group=_SIZE),
             seed={"type": "integer", "minimum": 0},
         ),
@@ -53,6 +55,10 @@ def recipe_schema() -> Schema:
 
 def _section(**properties: Schema) -> Schema:
     return {"type": ["object", "null"], "additionalProperties": False, "properties": properties}
+
+
+def _names(known: Sequence[str]) -> Schema:
+    return {"type": ["array", "string"], "items": {"enum": list(known)}}
 
 
 def _flag(why: str) -> Schema:

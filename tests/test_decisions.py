@@ -88,6 +88,39 @@ def test_a_document_names_every_reason_with_value_and_threshold_in_order(tmp_pat
     ]
 
 
+def test_a_page_that_asks_not_to_be_trained_on_is_left_out_and_says_so(tmp_path: Path) -> None:
+    wishes = {
+        "no": ["noai", "noarchive"],
+        "pictures": ["noimageai"],
+        "open": ["index", "follow"],
+        "silent": [],
+        "no-html": None,
+    }
+    pages = [
+        Page(text, url, columns={"robots": said})
+        for text, (url, said) in zip(texts(5), wishes.items(), strict=True)
+    ]
+    run = make_run(tmp_path, {"t": pages})
+    selected(run, load("default"))
+    assert kept(run) == {"pictures", "open", "silent", "no-html"}
+    assert decided(run)["no"]["reasons"] == [
+        {"rule": "robots.noai", "value": None, "threshold": None}
+    ]
+    story = explain(run.path, None, "no", "trial")
+    assert "its page says `noai` to machines" in story
+    assert "take `noai` out of `robots`" in story
+    selected(run, from_text("robots: [noarchive, noimageai, noai]"), "all")
+    assert kept(run, "all") == {"open", "silent", "no-html"}
+    assert reasons(run, "no", "all") == ["robots.noai", "robots.noarchive"]
+    selected(run, from_text("extends: default\nrobots:"), "none")
+    assert kept(run, "none") == set(wishes)
+
+
+@pytest.mark.parametrize("name", ["default", "strict"])
+def test_the_recipes_to_train_by_honour_noai(name: str) -> None:
+    assert load(name).robots == ("noai",)
+
+
 def test_the_bounds_of_a_range_and_nulls_are_kept(tmp_path: Path) -> None:
     pages = [
         Page(text, f"https://a.example.jp/{share}", columns={"link_share": share})

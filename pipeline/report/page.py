@@ -24,6 +24,7 @@ _ROOM = _HALF - 14  # for bars on each side of the axis, leaving room for the la
 
 _STAGES = (
     ("takedown", "申し出・除外リスト", "takedown lists"),
+    ("robots", "機械への意思表示 (robots)", "robots directives"),
     ("time", "期間", "time window"),
     ("flags", "規則", "rules"),
     ("ranges", "値の範囲", "ranges"),
@@ -154,7 +155,7 @@ def stage_of(rule: str) -> str:
     """
     head, _, kind = rule.rpartition(".")
     by_kind = {"keep_below": "scores", "drop_worst": "scores", "min": "ranges", "max": "ranges"}
-    by_head = {"takedown": "takedown", "crawl_time": "time", "cap": "caps"}
+    by_head = {"takedown": "takedown", "robots": "robots", "crawl_time": "time", "cap": "caps"}
     by_name = {
         decisions.ERASED: "takedown",
         decisions.DUPLICATE: "duplicates",
