@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint bench bench-dedup docs clean
+.PHONY: setup demo test lint bench bench-dedup bench-classifiers test-faults docs clean
 
 setup: .venv/ready  ## leave the environment in .venv
 
@@ -30,6 +30,12 @@ bench: setup  ## speed, stage by stage
 
 bench-dedup: setup  ## grouping at 100 k, 1 M and 10 M documents; needs 40 GB of scratch
 	$(BIN)/python -m bench.dedup 100000 1000000 10000000
+
+bench-classifiers: setup  ## speed of the classifiers, step by step
+	$(BIN)/python -m bench.classifiers
+
+test-faults: setup  ## harm that is really done, at length: kills, full disks, hostile expressions
+	$(BIN)/pytest tests/faults/*.py
 
 docs: setup  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py
