@@ -23,7 +23,7 @@ from pipeline import decisions, hosts
 from pipeline.decisions import Hits, Judge, Mask, Rows
 from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_copies
 from pipeline.parts import Part
-from pipeline.recipe import CLASSIFIERS, Recipe
+from pipeline.recipe import CLASSIFIERS, Caps, Recipe
 from pipeline.tasks import Attempt
 from schemas import DECISIONS
 
@@ -62,6 +62,7 @@ class _Field:
     quality: NDArray[np.float32]
     hosts: NDArray[np.uint64]
     domains: NDArray[np.uint64]
+    bands: Mapping[str, Mask]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _enter(
         clustered = np.asarray(columns["cluster_size"]) > 1
         rows = left[clustered[left]]
         spill.write(_members(columns, quality, rows, begin))
-    if recipe.caps.host is None and recipe.caps.domain is None:
+    if recipe.caps == Caps():
         left = left[:0]
     names = columns["host"].take(pa.array(left)).dictionary_encode()
     codes = np.asarray(names.indices)
@@ -142,6 +143,10 @@ def _enter(
         quality=quality[left].astype(np.float32),
         hosts=_hashes(known)[codes],
         domains=_hashes([hosts.registered_domain(name) for name in known])[codes],
+        bands={
+            name: decisions.within_band(columns[name], band)[left]
+            for name, band in recipe.caps.bands.items()
+        },
     )
 
 
@@ -207,17 +212,23 @@ def _remove(spill: _Spill, policy: KeepPolicy | None) -> _Removals:
 
 
 def _over_caps(field: _Field, removals: _Removals, recipe: Recipe) -> list[Hits]:
-    """Who comes too late at a site, in global rows: by host, then of the rest by domain."""
+    """Who comes too late, in global rows: by host, of the rest by domain, then by score band."""
     left = ~np.isin(field.rows, removals.rows, assume_unique=True)
     best_first = np.lexsort((field.ids, -field.quality))
-    caps = (
-        (decisions.CAP_HOST, field.hosts, recipe.caps.host),
-        (decisions.CAP_DOMAIN, field.domains, recipe.caps.domain),
-    )
+    everyone, as_one = np.ones(len(left), bool), np.zeros(len(left), np.uint64)
+    caps = [
+        (decisions.CAP_HOST, field.hosts, everyone, recipe.caps.host),
+        (decisions.CAP_DOMAIN, field.domains, everyone, recipe.caps.domain),
+        *(
+            (f"cap.{name}", as_one, field.bands[name], band.documents)
+            for name, band in recipe.caps.bands.items()
+        ),
+    ]
     late: list[Hits] = []
-    for rule, sites, cap in caps:
+    for rule, sites, members, cap in caps:
         if cap is not None:
-            hits = decisions.over_cap(rule, sites, best_first[left[best_first]], cap)
+            competing = best_first[(left & members)[best_first]]
+            hits = decisions.over_cap(rule, sites, competing, cap)
             left[hits.rows] = False
             late.append(Hits(rule, field.rows[hits.rows], hits.values, hits.threshold))
     return late
@@ -292,6 +303,10 @@ def _joined(fields: Sequence[_Field]) -> _Field:
         quality=np.concatenate([field.quality for field in fields]),
         hosts=np.concatenate([field.hosts for field in fields]),
         domains=np.concatenate([field.domains for field in fields]),
+        bands={
+            name: np.concatenate([field.bands[name] for field in fields])
+            for name in fields[0].bands
+        },
     )
 
 

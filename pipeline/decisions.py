@@ -22,7 +22,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from pipeline import takedown
-from pipeline.recipe import CLASSIFIERS, Cut, Recipe
+from pipeline.recipe import CLASSIFIERS, Band, Cut, Recipe
 from pipeline.rules import RULES, Rule
 from schemas import DECISIONS
 
@@ -212,6 +212,15 @@ def quality(columns: Mapping[str, pa.Array]) -> Numbers:
     """
     kept = [1.0 - numbers(columns[name]) for name in CLASSIFIERS]
     return np.asarray(np.prod(kept, axis=0), np.float64)
+
+
+def within_band(probabilities: pa.Array, band: Band) -> Mask:
+    """Which documents lie in a band of a classifier's probability."""
+    values = numbers(probabilities)
+    inside = values >= _as_stored(band.begin, probabilities.type)
+    if band.below is not None:
+        inside &= values < _as_stored(band.below, probabilities.type)
+    return inside
 
 
 def over_cap(rule: str, sites: Codes, best_first: Rows, cap: int) -> Hits:

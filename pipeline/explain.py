@@ -160,6 +160,14 @@ _WORDING = (
         "it was fetched on {day}; the recipe ends before {limit_day}.",
         "let `crawl_time.until` be later than {day}",
     ),
+    *(
+        (
+            f"cap.{name}",
+            "it is number {value} by quality in the recipe's band of {kind}, which holds {limit}.",
+            "raise `caps.{kind}.documents` to at least {value}",
+        )
+        for name in CLASSIFIERS
+    ),
     (
         "cap.*",
         "it is number {value} of its {kind} by quality; the recipe keeps {limit}.",

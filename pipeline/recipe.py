@@ -165,11 +165,33 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """A band of a classifier's probability, and how much of it may stay.
+
+    Attributes:
+        documents: at most so many.
+        begin: the lowest probability in it, 0 to 1.
+        below: the lowest probability over it; None if it has no upper end.
+    """
+
+    documents: int
+    begin: float = 0.0
+    below: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caps:
-    """At most so many documents of one host or registered domain, the best first; None: no cap."""
+    """At most so many documents of a kind, the best first; None: no cap.
+
+    Attributes:
+        host: of one host.
+        domain: of one registered domain.
+        bands: of all documents in a band of a probability, by classifier.
+    """
 
     host: int | None = None
     domain: int | None = None
+    bands: Mapping[str, Band] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +296,8 @@ def restored(said: Mapping[str, Any]) -> Recipe:
         kind: tuple(ListFile("", sha256) for sha256 in digests)
         for kind, digests in content["takedown"].items()
     }
-    policy = content["duplicates"]
+    policy, caps = content["duplicates"], content["caps"]
+    bands = caps["bands"]
     sections = {
         "takedown": Takedown(**lists),
         "robots": tuple(content["robots"]),
@@ -283,7 +306,7 @@ def restored(said: Mapping[str, Any]) -> Recipe:
         "ranges": {name: Range(**kept) for name, kept in content["ranges"].items()},
         "scores": {name: Cut(**cut) for name, cut in content["scores"].items()},
         "duplicates": None if policy is None else KeepPolicy(**policy),
-        "caps": Caps(**content["caps"]),
+        "caps": Caps(**{**caps, "bands": {name: Band(**band) for name, band in bands.items()}}),
         "mask": tuple(content["mask"]),
         "shards": ShardSizes(**content["shards"]),
     }
@@ -465,9 +488,24 @@ def _duplicates(value: Value) -> KeepPolicy | None:
 
 
 def _caps(value: Value) -> Caps:
-    entries = _entries(value, ("host", "domain"))
-    caps = {name: _whole(entry, 1) for name, entry in entries.items()}
-    return Caps(host=caps.get("host"), domain=caps.get("domain"))
+    entries = _entries(value, ("host", "domain", *CLASSIFIERS))
+    sites = {name: _whole(entries[name], 1) for name in ("host", "domain") if name in entries}
+    bands = {name: _band(entries[name]) for name in CLASSIFIERS if name in entries}
+    return Caps(host=sites.get("host"), domain=sites.get("domain"), bands=bands)
+
+
+def _band(value: Value) -> Band:
+    entries = _entries(value, ("from", "below", "documents"))
+    if "documents" not in entries:
+        value.fail("`documents`, the number that may stay,")
+    band = Band(
+        documents=_whole(entries["documents"], 1),
+        begin=_number(entries["from"], 0, 1) if "from" in entries else 0.0,
+        below=_number(entries["below"], 0, 1) if "below" in entries else None,
+    )
+    if band.below is not None and band.begin >= band.below:
+        value.fail("a `from` less than `below`")
+    return band
 
 
 def _chosen(value: Value, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -44,7 +44,11 @@ def recipe_schema() -> Schema:
                 threshold={**_PROBABILITY, "default": KeepPolicy().threshold},
                 copies={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]},
             ),
-            caps=_section(host=_count("of one host"), domain=_count("of one registered domain")),
+            caps=_section(
+                host=_count("of one host"),
+                domain=_count("of one registered domain"),
+                **{name: _band() for name in CLASSIFIERS},
+            ),
             sample=_SHARE,
             mask=_names(MASKS),
             shards=_section(size=_SIZE, row_group=_SIZE),
@@ -76,6 +80,11 @@ def _cut() -> Schema:
         "minProperties": 1,
         "maxProperties": 1,
     }
+
+
+def _band() -> Schema:
+    band = _section(**{"from": _PROBABILITY, "below": _PROBABILITY, "documents": _count("of it")})
+    return {**band, "required": ["documents"]}
 
 
 def _count(of_what: str) -> Schema:

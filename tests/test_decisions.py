@@ -88,6 +88,41 @@ def test_a_document_names_every_reason_with_value_and_threshold_in_order(tmp_pat
     ]
 
 
+def test_a_band_of_a_score_keeps_its_best_and_leaves_the_rest_of_the_scale_alone(
+    tmp_path: Path,
+) -> None:
+    scale = [0.1, 0.25, 0.3, 0.4, 0.5, 0.79, 0.8, 0.9]
+    pages = [
+        Page(text, f"https://h.example.jp/{noise}", noise=noise)
+        for text, noise in zip(texts(8), scale, strict=True)
+    ]
+    run = make_run(tmp_path, {"t": pages[::2], "u": pages[1::2]})
+    recipe = from_text("caps: {noise: {from: 0.3, below: 0.8, documents: 2}}")
+    selected(run, recipe)
+    gone = {f"https://h.example.jp/{noise}" for noise in (0.5, 0.79)}
+    assert {url for url, row in decided(run).items() if not row["kept"]} == gone
+    assert decided(run)["https://h.example.jp/0.5"]["reasons"] == [
+        {"rule": "cap.noise", "value": 3.0, "threshold": 2.0}
+    ]
+    story = explain(run.path, None, "https://h.example.jp/0.79", "trial")
+    assert "number 4 by quality in the recipe's band of noise, which holds 2" in story
+    assert "raise `caps.noise.documents` to at least 4" in story
+
+
+def test_caps_by_site_come_before_bands(tmp_path: Path) -> None:
+    """What its host has no room for takes no place in a band either."""
+    one, two, three = texts(3)
+    pages = [
+        Page(one, "https://a.example.jp/1", noise=0.3),
+        Page(two, "https://a.example.jp/2", noise=0.4),
+        Page(three, "https://b.example.jp/1", noise=0.5),
+    ]
+    run = make_run(tmp_path, {"t": pages})
+    selected(run, from_text("caps: {host: 1, noise: {from: 0.2, documents: 2}}"))
+    assert kept(run) == {"https://a.example.jp/1", "https://b.example.jp/1"}
+    assert reasons(run, "https://a.example.jp/2") == ["cap.host"]
+
+
 def test_a_page_that_asks_not_to_be_trained_on_is_left_out_and_says_so(tmp_path: Path) -> None:
     wishes = {
         "no": ["noai", "noarchive"],

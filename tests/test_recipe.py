@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline import recipe
 from pipeline.dedup.survivors import KeepPolicy
 from pipeline.errors import RecipeError
-from pipeline.recipe import Cut, Range, Recipe, load
+from pipeline.recipe import Band, Caps, Cut, Range, Recipe, from_text, load
 from pipeline.recipe_schema import recipe_schema
 from pipeline.rules import RULES
 from schemas.files import file_schema
@@ -203,3 +203,14 @@ def test_the_json_schema_refuses_what_the_program_refuses() -> None:
 def test_whatever_a_text_holds_it_is_a_recipe_or_a_refusal(text: str) -> None:
     with suppress(RecipeError):
         assert recipe.from_text(text).name == "recipe"
+
+
+def test_a_band_of_a_score_has_a_number_and_its_ends_in_order() -> None:
+    caps = from_text("caps: {host: 9, noise: {from: 0.3, below: 0.8, documents: 50}}").caps
+    assert caps == Caps(host=9, bands={"noise": Band(50, 0.3, 0.8)})
+    for slip, told in (
+        ("{from: 0.8, below: 0.3, documents: 5}", "a `from` less than `below`"),
+        ("{from: 0.8}", "`documents`, the number that may stay"),
+    ):
+        with pytest.raises(RecipeError, match=told):
+            from_text(f"caps: {{noise: {slip}}}")

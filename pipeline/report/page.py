@@ -30,7 +30,7 @@ _STAGES = (
     ("ranges", "値の範囲", "ranges"),
     ("scores", "分類器", "classifiers"),
     ("duplicates", "重複", "duplicates"),
-    ("caps", "サイトごとの上限", "caps by site"),
+    ("caps", "上限", "caps"),
     ("sample", "標本抽出", "sample"),
 )
 
