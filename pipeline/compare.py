@@ -23,7 +23,7 @@ from pipeline.jobs.select import select
 from pipeline.manifest import Manifest
 from pipeline.parts import Part, aligned_parts
 from pipeline.recipe import CLASSIFIERS, Recipe
-from pipeline.report import comparison
+from pipeline.report import comparison, kinds
 from pipeline.report.facts import Place, axis, documents_at
 from pipeline.run import Run
 from pipeline.tasks import commits, part_path
@@ -48,6 +48,7 @@ class _Count:
     clustered: NDArray[np.int64]
     hosts: list[Counter[str]]
     years: list[Counter[str]]
+    kinds: dict[str, list[Counter[str]]]
     only: dict[tuple[int, int], list[Place]] = field(default_factory=dict)
 
 
@@ -124,6 +125,7 @@ def _count(parts: Sequence[Part], decided: Sequence[Sequence[str]]) -> _Count:
         clustered=np.zeros(rows, np.int64),
         hosts=[Counter() for _ in range(rows)],
         years=[Counter() for _ in range(rows)],
+        kinds={name: [Counter() for _ in range(rows)] for name in kinds.COLUMNS},
     )
     for number, part in enumerate(parts):
         kept = [_kept(paths[number]) for paths in decided]
@@ -133,7 +135,7 @@ def _count(parts: Sequence[Part], decided: Sequence[Sequence[str]]) -> _Count:
 
 def _add(count: _Count, number: int, part: Part, kept: Mask) -> None:
     """Count one part; `kept` has a row a recipe and a last one for all."""
-    columns = part.read(dict.fromkeys([*_READ, *DISTRIBUTIONS]))
+    columns = part.read(dict.fromkeys([*_READ, *DISTRIBUTIONS, *kinds.COLUMNS]))
     as_numbers = kept.astype(np.int64)
     count.overlap += as_numbers @ as_numbers.T
     count.characters += as_numbers @ np.asarray(columns["n_chars"], np.int64)
@@ -147,10 +149,14 @@ def _add(count: _Count, number: int, part: Part, kept: Mask) -> None:
             bins[row] += np.histogram(within, edges)[0]
     hosts = np.array(columns["host"].to_pylist(), object)
     years = np.array([f"{time:%Y}" if time else "-" for time in columns["crawl_time"].to_pylist()])
+    facts = {name: columns[name].combine_chunks() for name in kinds.COLUMNS}
+    kind_of = kinds.of_pages(facts) if part.rows else {}
     ids = columns["id"].to_pylist()
     for row, chosen in enumerate(kept):
         count.hosts[row].update(hosts[chosen].tolist())
         count.years[row].update(years[chosen].tolist())
+        for name, names in kind_of.items():
+            count.kinds[name][row].update(names[chosen].tolist())
     for pair in itertools.permutations(range(len(kept) - 1), 2):
         only = np.flatnonzero(kept[pair[0]] & ~kept[pair[1]])
         new = [Place(ids[row], number, int(row)) for row in only]
@@ -194,6 +200,10 @@ def _summary(names: Sequence[str], said: Sequence[Manifest], count: _Count) -> d
         },
         "years": _survival(names, count.years, sorted(count.years[-1])),
         "hosts": _survival(names, count.hosts, shown),
+        "kinds": {
+            column: _survival(names, counts, kinds.in_order(column, counts[-1]))
+            for column, counts in count.kinds.items()
+        },
         "alarms": list(_alarms(names, count.hosts)),
     }
 

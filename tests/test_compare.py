@@ -29,6 +29,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             f"https://host{n % 2}.example.jp/{n}",
             noise=0.9 if n % 2 else 0.1,
             flags=("stub_v1",) if n % 3 == 0 else (),
+            columns={"page_type": "Product" if n % 2 else "article", "link_share": n % 2 / 2},
             crawl_time=(n % 2) * 40_000_000_000,
         )
         for n in range(60)
@@ -54,6 +55,20 @@ def test_the_figures_add_up_with_the_manifests(run: Run, found: dict[str, Any]) 
         assert sum(year["kept"][name] for year in found["years"].values()) == one["kept"]
         for distribution in found["distributions"].values():
             assert sum(distribution["kept"][name]) <= sum(distribution["all"]) <= 64
+
+
+def test_kinds_of_page_show_which_of_them_a_recipe_shrinks(run: Run, found: dict[str, Any]) -> None:
+    for kinds in found["kinds"].values():
+        for name in found["recipes"]:
+            kept = sum(kind["kept"][name] for kind in kinds.values())
+            assert kept == found["recipes"][name]["kept"]
+    declared, links = found["kinds"]["page_type"], found["kinds"]["link_share"]
+    assert declared["product"] == {"documents": 30, "kept": {"all": 30, "clean": 0, "plain": 20}}
+    assert declared["article"]["kept"]["clean"] == 30
+    assert links["0.4 to 0.8"]["kept"] == declared["product"]["kept"]
+    assert links["unknown"]["documents"] == 4
+    page = Path(run.path, "compared", "comparison.html").read_text(encoding="utf-8")
+    assert "ページの種類" in page
 
 
 def test_overlap_is_what_both_keep(found: dict[str, Any]) -> None:

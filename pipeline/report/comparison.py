@@ -9,6 +9,7 @@ from pipeline.report.page import HEIGHT, WIDTH, environment
 
 _COLOURS = ("#2f7d6d", "#bf5137", "#8a6d1f", "#4a6fa5", "#7a4f8f", "#5d6b3a", "#a14a6d")
 HOSTS_SHOWN = 60
+KINDS_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ def render(found: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str,
         samples: documents that only one of two recipes keeps, by `ours − theirs`.
     """
     names = list(found["recipes"])
+    kinds = {
+        column: dict(list(counted.items())[:KINDS_SHOWN])
+        for column, counted in found["kinds"].items()
+    }
     hosts = dict(list(found["hosts"].items())[:HOSTS_SHOWN])
     return (
         environment()
@@ -36,6 +41,7 @@ def render(found: Mapping[str, Any], samples: Mapping[str, Sequence[Mapping[str,
             found=found,
             names=names,
             hosts=hosts,
+            kinds=kinds,
             samples=samples,
             colours=dict(zip(names, _cycle(len(names)), strict=True)),
             charts={
