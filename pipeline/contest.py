@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline import decisions, hosts
 from pipeline.decisions import Hits, Judge, Mask, Rows
-from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_copies
+from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_contained, remove_copies
 from pipeline.parts import Part
 from pipeline.recipe import CLASSIFIERS, Caps, Recipe
 from pipeline.tasks import Attempt
@@ -52,6 +53,16 @@ class _Removals:
             self.similarities[first:last],
         )
 
+    def with_others(self, others: "_Removals") -> "_Removals":
+        """These and others, no document among both."""
+        rows = np.concatenate([self.rows, others.rows])
+        order = np.argsort(rows)
+        return _Removals(
+            rows[order],
+            pa.concat_arrays([self.survivors, others.survivors]).take(pa.array(order)),
+            np.concatenate([self.similarities, others.similarities])[order],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Field:
@@ -63,6 +74,8 @@ class _Field:
     hosts: NDArray[np.uint64]
     domains: NDArray[np.uint64]
     bands: Mapping[str, Mask]
+    inner: _Removals
+    """Those who stand in a longer document, as they would be removed if that one stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,7 @@ class _Outcome:
 
     shares: Mapping[str, float]
     removals: _Removals
+    contained: _Removals
     late: Sequence[Hits]
 
 
@@ -94,7 +108,10 @@ def decide(parts: Sequence[Part], recipe: Recipe, folder: str, settings: str) ->
                 for part, begin in zip(parts, begins[:-1], strict=True)
             ]
         removals = _remove(spill, recipe.duplicates)
-    outcome = _Outcome(shares, removals, _over_caps(_joined(entered), removals, recipe))
+    everyone = _joined(entered)
+    contained = _contained(everyone, removals)
+    late = _over_caps(everyone, removals.with_others(contained), recipe)
+    outcome = _Outcome(shares, removals, contained, late)
     for part, begin in zip(parts, begins[:-1], strict=True):
         with Attempt(folder, part.task, settings) as attempt:
             _write(part, begin, judge, outcome, attempt)
@@ -120,11 +137,11 @@ def _shares(parts: Sequence[Part], judge: Judge) -> dict[str, float]:
 def _enter(
     part: Part, begin: int, judge: Judge, shares: Mapping[str, float], spill: "_Spill"
 ) -> _Field:
-    """Judge one part; spill the members of clusters, and return who is left if caps ask for it."""
+    """Judge one part; spill the members of clusters, and return who is left if asked for."""
     part.check()
     recipe = judge.recipe
     wanted = {*judge.columns, *CLASSIFIERS, *_COMPETING}
-    wanted |= {"signature"} if recipe.duplicates else set()
+    wanted |= {"signature", "contained_in", "containment"} if recipe.duplicates else set()
     columns = _columns(part.read(sorted(wanted)))
     left = np.flatnonzero(decisions.passed(judge.hits(columns, shares), part.rows))
     quality = decisions.quality(columns)
@@ -132,7 +149,8 @@ def _enter(
         clustered = np.asarray(columns["cluster_size"]) > 1
         rows = left[clustered[left]]
         spill.write(_members(columns, quality, rows, begin))
-    if recipe.caps == Caps():
+    inner = _inner(columns, left, begin, recipe.duplicates)
+    if not _asks_for_everyone(recipe):
         left = left[:0]
     names = columns["host"].take(pa.array(left)).dictionary_encode()
     codes = np.asarray(names.indices)
@@ -147,7 +165,25 @@ def _enter(
             name: decisions.within_band(columns[name], band)[left]
             for name, band in recipe.caps.bands.items()
         },
+        inner=inner,
     )
+
+
+def _asks_for_everyone(recipe: Recipe) -> bool:
+    """Whether caps, or containers, are looked for among all who are left."""
+    removes_inner = recipe.duplicates is not None and recipe.duplicates.contained == "remove"
+    return removes_inner or recipe.caps != Caps()
+
+
+def _inner(
+    columns: Mapping[str, pa.Array], left: Rows, begin: int, policy: KeepPolicy | None
+) -> _Removals:
+    """Of those who are left, the ones that a longer document contains, if a recipe minds."""
+    if policy is None or policy.contained == "keep":
+        return _Removals()
+    containment = np.asarray(columns["containment"].fill_null(0), np.float32)
+    rows = left[containment[left] >= np.float32(policy.containment)]
+    return _Removals(rows + begin, columns["contained_in"].take(pa.array(rows)), containment[rows])
 
 
 def _members(
@@ -211,6 +247,25 @@ def _remove(spill: _Spill, policy: KeepPolicy | None) -> _Removals:
     )
 
 
+def _contained(field: _Field, removals: _Removals) -> _Removals:
+    """Who goes because the longer document that contains it stays."""
+    inner = field.inner
+    if not len(inner.rows):
+        return _Removals()
+    by_id = np.argsort(field.ids)
+    wanted = _leading_bits(inner.survivors)
+    at = np.minimum(np.searchsorted(field.ids, wanted, sorter=by_id), len(by_id) - 1)
+    container = np.full(len(field.rows), -1)
+    found = field.ids[by_id[at]] == wanted
+    place = np.searchsorted(field.rows, inner.rows)
+    container[place[found]] = by_id[at[found]]
+    stays = ~np.isin(field.rows, removals.rows, assume_unique=True)
+    goes = np.flatnonzero(remove_contained(container, stays)[place])
+    return _Removals(
+        inner.rows[goes], inner.survivors.take(pa.array(goes)), inner.similarities[goes]
+    )
+
+
 def _over_caps(field: _Field, removals: _Removals, recipe: Recipe) -> list[Hits]:
     """Who comes too late, in global rows: by host, of the rest by domain, then by score band."""
     left = ~np.isin(field.rows, removals.rows, assume_unique=True)
@@ -236,13 +291,17 @@ def _over_caps(field: _Field, removals: _Removals, recipe: Recipe) -> list[Hits]
 
 def _write(part: Part, begin: int, judge: Judge, outcome: _Outcome, attempt: Attempt) -> None:
     """Put all reasons of one part together, and write its decisions."""
-    recipe, removals = judge.recipe, outcome.removals.within(begin, part.rows)
+    recipe = judge.recipe
+    copies = outcome.removals.within(begin, part.rows)
+    contained = outcome.contained.within(begin, part.rows)
+    removals = copies.with_others(contained)
     columns = _columns(part.read(sorted({*judge.columns, "n_chars"})))
     hits = judge.hits(columns, outcome.shares)
     if recipe.duplicates:
-        likeness = removals.similarities.astype(np.float64)
-        threshold = recipe.duplicates.threshold
-        hits.append(Hits(decisions.DUPLICATE, removals.rows, likeness, threshold))
+        policy = recipe.duplicates
+        hits.append(_removed(decisions.DUPLICATE, copies, policy.threshold))
+        if policy.contained == "remove":
+            hits.append(_removed(decisions.CONTAINED, contained, policy.containment))
     hits.extend(_within(cap, begin, part.rows) for cap in outcome.late)
     if recipe.sample < 1:
         hits.append(_sampled_out(columns["id"], hits, recipe))
@@ -264,6 +323,10 @@ def _write(part: Part, begin: int, judge: Judge, outcome: _Outcome, attempt: Att
     for name, count in _counts(hits, kept, np.asarray(columns["n_chars"])).items():
         attempt.count(name, count)
     attempt.note("shares", dict(outcome.shares))
+
+
+def _removed(rule: str, removals: _Removals, threshold: float) -> Hits:
+    return Hits(rule, removals.rows, removals.similarities.astype(np.float64), threshold)
 
 
 def _sampled_out(ids: pa.Array, hits: Sequence[Hits], recipe: Recipe) -> Hits:
@@ -307,6 +370,7 @@ def _joined(fields: Sequence[_Field]) -> _Field:
             name: np.concatenate([field.bands[name] for field in fields])
             for name in fields[0].bands
         },
+        inner=reduce(_Removals.with_others, [field.inner for field in fields], _Removals()),
     )
 
 

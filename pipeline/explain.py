@@ -199,6 +199,11 @@ _WORDING = (
         "allow more `duplicates.copies`, or raise `duplicates.threshold` over {value}",
     ),
     (
+        decisions.CONTAINED,
+        "a share of {value} of it stands in a longer page of its site; {limit} is enough.",
+        "set `duplicates.contained` to `keep`, or raise `duplicates.containment` over {value}",
+    ),
+    (
         decisions.SAMPLE,
         "it drew {value}; the sample keeps what draws less than {limit}.",
         "raise `sample` over {value}",

@@ -6,7 +6,7 @@ key; `schemas/recipe.schema.json` lets an editor complete them.
 
 >>> recipe = load("default")
 >>> recipe.duplicates
-KeepPolicy(keep='best', threshold=0.75, copies=1)
+KeepPolicy(keep='best', threshold=0.75, copies=1, contained='keep', containment=0.85)
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast, get_args
 import pyarrow as pa
 
 from pipeline import recipe_file, storage
-from pipeline.dedup.survivors import Keep, KeepPolicy
+from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
 from pipeline.errors import InputError, RecipeError
 from pipeline.recipe_file import Value
 from pipeline.rules import RULES
@@ -475,15 +475,22 @@ def _cut(value: Value) -> Cut:
 
 
 def _duplicates(value: Value) -> KeepPolicy | None:
-    entries = _entries(value, ("keep", "threshold", "copies"))
+    entries = _entries(value, ("keep", "threshold", "copies", "contained", "containment"))
     usual = KeepPolicy()
     keep, threshold, copies = (entries.get(name) for name in ("keep", "threshold", "copies"))
+    contained, containment = entries.get("contained"), entries.get("containment")
     if copies and copies.data == "all":
+        if contained and contained.data != "keep":
+            contained.fail("keep, or a number of `copies`; `all` removes nothing")
         return None
     return KeepPolicy(
         keep=cast("Keep", _choice(keep, get_args(Keep))) if keep else usual.keep,
         threshold=_number(threshold, 0.01, 1) if threshold else usual.threshold,
         copies=_whole(copies, 1, "or `all` ") if copies else usual.copies,
+        contained=cast("Contained", _choice(contained, get_args(Contained)))
+        if contained
+        else usual.contained,
+        containment=_number(containment, FLOOR, 1) if containment else usual.containment,
     )
 
 

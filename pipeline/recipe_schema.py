@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from pipeline.dedup.survivors import Keep, KeepPolicy
+from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
 from pipeline.recipe import CLASSIFIERS, MASKS, ROBOTS, range_columns
 from pipeline.rules import RULES
 
@@ -42,6 +42,12 @@ def recipe_schema() -> Schema:
             duplicates=_section(
                 keep={"enum": list(get_args(Keep)), "default": KeepPolicy().keep},
                 threshold={**_PROBABILITY, "default": KeepPolicy().threshold},
+                contained={"enum": list(get_args(Contained)), "default": KeepPolicy().contained},
+                containment={
+                    **_PROBABILITY,
+                    "minimum": FLOOR,
+                    "default": KeepPolicy().containment,
+                },
                 copies={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "all"}]},
             ),
             caps=_section(

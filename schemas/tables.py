@@ -175,7 +175,12 @@ DECISIONS = Table(
         Column("kept", pa.bool_(), "Whether it is in the shards."),
         Column("reasons", pa.list_(_REASON), "Every reason against it; empty if it is kept."),
         Column("survivor_id", pa.string(), "The document that stands for it.", True),
-        Column("similarity", pa.float32(), "Estimated Jaccard to the survivor, 0 to 1.", True),
+        Column(
+            "similarity",
+            pa.float32(),
+            "Estimated Jaccard to the survivor, or share of a contained document in it; 0 to 1.",
+            True,
+        ),
     ),
 )
 

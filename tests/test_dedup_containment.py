@@ -12,14 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedup import packs
-from pipeline.dedup.containment import FLOOR, FRAGMENT, HOLDERS, PAIR, containers, pairs_of, sample
+from pipeline.dedup.containment import FRAGMENT, HOLDERS, PAIR, containers, pairs_of, sample
 from pipeline.dedup.evaluation import evaluate, share_inside
+from pipeline.dedup.survivors import FLOOR, KeepPolicy, remove_contained
+from pipeline.errors import IntegrityError, OptionError, RecipeError
 from pipeline.execution import Execution
 from pipeline.jobs.group import group
+from pipeline.recipe import from_text, load
 from pipeline.run import Run
 from pipeline.tasks import commits, part_path
 from pipeline.text import dedup_view
-from tests.made_run import InProcess, Page, make_run
+from tests.made_run import InProcess, Page, make_run, selected
 from tests.planted import article, seeded
 
 POSTS = [article(seeded(seed), 400) for seed in range(40, 44)]
@@ -208,3 +211,89 @@ def test_contained_pages_are_held_against_a_list(tmp_path: Path) -> None:
     assert str(long_pages.recall_by_list_rule) == "1.0000 of 1", "the list is wrong about the other"
     assert str(long_pages.precision) == str(long_pages.precision_by_own_rule) == "1.0000 of 3"
     assert "contained, from 0.85" in "\n".join(found.lines())
+
+
+CONTAINED = "extends: raw\nduplicates: {contained: remove}\n"
+
+
+def archive(tmp_path: Path) -> tuple[Run, list[Page]]:
+    """A listing with its three posts, and a book of the year that holds the listing."""
+    book = page(LISTING + "\n" + "\n".join(article(seeded(80 + n), 400) for n in range(3)), "book")
+    pages = [page(POSTS[0], "0"), page(POSTS[1], "1"), page(LISTING, "archive"), book]
+    return grouped(tmp_path, pages, parts=2)[0], pages
+
+
+def decided(run: Run) -> dict[str, dict[str, Any]]:
+    folder = f"{run.selected('trial')}/decisions"
+    done = commits(folder).values()
+    tables = [pq.read_table(part_path(folder, commit, "decisions")) for commit in done]
+    return {row["id"]: row for row in pa.concat_tables(tables).to_pylist()}
+
+
+def test_contained_texts_stay_unless_a_recipe_removes_them(tmp_path: Path) -> None:
+    run, pages = archive(tmp_path)
+    selected(run, load("raw"))
+    assert all(row["kept"] for row in decided(run).values())
+    manifest = selected(run, from_text(CONTAINED))
+    rows = decided(run)
+    *inner, book = (rows[one.id] for one in pages)
+    assert book["kept"]
+    assert [row["survivor_id"] for row in inner] == [pages[-1].id] * 3
+    assert [row["similarity"] for row in inner] == [1.0] * 3
+    assert inner[0]["reasons"] == [
+        {"rule": "contained", "value": 1.0, "threshold": pytest.approx(0.85)}
+    ]
+    assert manifest["totals"]["left_out_by_any_reason"]["contained"] == 3
+
+
+def test_a_container_that_is_left_out_stands_for_nobody(tmp_path: Path) -> None:
+    run, pages = archive(tmp_path)
+    longest = len(pages[-1].text) - 1
+    selected(run, from_text(f"{CONTAINED}ranges: {{n_chars: {{max: {longest}}}}}"))
+    rows = decided(run)
+    assert [rows[one.id]["kept"] for one in pages] == [True, True, True, False]
+
+
+def test_a_contained_text_takes_no_place_under_a_cap(tmp_path: Path) -> None:
+    _, pages = archive(tmp_path / "first")
+    stranger = page(article(seeded(90), 300), "other")
+    run, _ = grouped(tmp_path / "more", [*pages, stranger])
+    selected(run, from_text(f"{CONTAINED}caps: {{host: 2}}"))
+    rows = decided(run)
+    assert [rows[one.id]["kept"] for one in (pages[-1], stranger)] == [True, True]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**32), st.booleans()), max_size=60))
+def test_nobody_is_removed_but_for_a_container_that_stays(drawn: list[tuple[int, bool]]) -> None:
+    """Rows are in the order of length here, the longest first."""
+    container = np.array([number % (row + 1) - 1 for row, (number, _) in enumerate(drawn)], int)
+    stays = np.array([there for _, there in drawn], bool)
+    removed = remove_contained(container, stays)
+    left = stays & ~removed
+    for row in range(len(drawn)):
+        due = container[row] >= 0 and left[container[row]]
+        assert removed[row] == (stays[row] and due)
+
+
+def test_documents_that_contain_each_other_are_refused() -> None:
+    with pytest.raises(IntegrityError, match="2 documents contain one another in a circle"):
+        remove_contained(np.array([1, 0]), np.ones(2, bool))
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("duplicates: {contained: drop}", "keep"),
+        ("duplicates: {contained: remove, containment: 0.2}", "0.5"),
+        ("duplicates: {contained: remove, copies: all}", "`all` removes nothing"),
+    ],
+)
+def test_a_wrong_setting_is_refused(written: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        from_text(written)
+
+
+@pytest.mark.parametrize("wrong", [{"contained": "drop"}, {"containment": 0.3}])
+def test_a_wrong_policy_is_refused(wrong: Any) -> None:
+    with pytest.raises(OptionError, match="expected"):
+        KeepPolicy(**wrong)

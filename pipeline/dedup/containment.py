@@ -31,6 +31,7 @@ from pipeline.dedup.buckets import in_company, mixed
 from pipeline.dedup.exchange import receive, send
 from pipeline.dedup.signatures import batches
 from pipeline.dedup.stages import HELD, Pack, Part, Partition, Stage, id_words, read_part
+from pipeline.dedup.survivors import FLOOR
 from pipeline.hosts import registered_domain
 from pipeline.tasks import Attempt
 from pipeline.text import dedup_view
@@ -46,9 +47,6 @@ MIN_GRAMS = 8
 
 HOLDERS = 8
 """Of the texts that share a gram, the longest so many are looked at as containers."""
-
-FLOOR = 0.5
-"""The smallest containment that is written down."""
 
 FRAGMENT = np.dtype(
     [

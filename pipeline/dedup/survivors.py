@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.dedup.buckets import sketches, unequal_slots
 from pipeline.dedup.signatures import similarity, slots
-from pipeline.errors import OptionError
+from pipeline.errors import IntegrityError, OptionError
 from schemas import SIGNATURE_SLOTS
 
 Keep = Literal["best", "latest", "earliest", "longest"]
@@ -32,6 +32,15 @@ Keep = Literal["best", "latest", "earliest", "longest"]
 
 A member without a crawl time comes after all that have one.
 """
+
+Contained = Literal["keep", "remove"]
+"""What becomes of a text that stands in a longer one of its site, when that one is kept."""
+
+DEFAULT_CONTAINMENT = 0.85
+"""Estimated share of a text inside a longer one from which it counts as contained."""
+
+FLOOR = 0.5
+"""The smallest containment that `groups` knows."""
 
 DEFAULT_THRESHOLD = 0.75
 """Estimated Jaccard similarity of character 5-grams from which one text stands for another."""
@@ -78,6 +87,9 @@ class KeepPolicy:
         threshold: the estimated similarity, above 0 and up to 1, from which a survivor stands for
             a member; exact copies have 1.0.
         copies: how many of each such circle may stay, the survivor included; at least 1.
+        contained: what becomes of contained texts. `keep` unless told: the longer page is often a
+            listing, and worse to train on than the page that it holds.
+        containment: the estimated share, 0.5 to 1, from which a text counts as contained.
 
     Raises:
         OptionError: if a value is out of its range.
@@ -86,6 +98,8 @@ class KeepPolicy:
     keep: Keep = "best"
     threshold: float = DEFAULT_THRESHOLD
     copies: int = 1
+    contained: Contained = "keep"
+    containment: float = DEFAULT_CONTAINMENT
 
     def __post_init__(self) -> None:
         if self.keep not in get_args(Keep):
@@ -94,6 +108,12 @@ class KeepPolicy:
         if not 0 < self.threshold <= 1:
             raise OptionError(
                 f"threshold: {self.threshold} found, a similarity above 0 and up to 1 expected."
+            )
+        if self.contained not in get_args(Contained):
+            raise OptionError(f"contained: {self.contained!r} found, keep or remove expected.")
+        if not FLOOR <= self.containment <= 1:
+            raise OptionError(
+                f"containment: {self.containment} found, a share from {FLOOR} to 1 expected."
             )
         if self.copies < 1:
             raise OptionError(
@@ -134,6 +154,39 @@ def remove_copies(members: pa.Table, policy: KeepPolicy) -> pa.Table:
         ],
         schema=REMOVALS,
     )
+
+
+def remove_contained(container: _Rows, stays: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Decides which contained texts go: those whose container stays.
+
+    Args:
+        container: for each document the row of the longer one that contains it, -1 for none;
+            shape (n,). Containers are longer than what they contain, so there is no circle.
+        stays: which documents are still there, shape (n,).
+
+    Returns:
+        Which documents are removed, shape (n,). A container that is itself removed, because a
+        longer one contains it, does not stand for what it contains.
+
+    >>> remove_contained(np.array([-1, 0, 1, 1]), np.array([True, True, True, False])).tolist()
+    [False, True, False, False]
+    """
+    removed = np.zeros(len(stays), bool)
+    waiting = np.flatnonzero(stays & (container >= 0))
+    waiting = waiting[stays[container[waiting]]]
+    while len(waiting):
+        open_still = np.zeros(len(stays), bool)
+        open_still[waiting] = True
+        settled = ~open_still[container[waiting]]
+        if not settled.any():
+            raise IntegrityError(
+                f"groups.contained_in: {len(waiting)} documents contain one another in a circle; "
+                "longer ones expected. Delete the run's `groups` folder and group it again."
+            )
+        rows = waiting[settled]
+        removed[rows] = ~removed[container[rows]]
+        waiting = waiting[~settled]
+    return removed
 
 
 def _order(members: pa.Table, keep: Keep) -> _Rows:

@@ -159,6 +159,7 @@ def stage_of(rule: str) -> str:
     by_name = {
         decisions.ERASED: "takedown",
         decisions.DUPLICATE: "duplicates",
+        decisions.CONTAINED: "duplicates",
         decisions.SAMPLE: "sample",
     }
     return by_name.get(rule) or by_head.get(head) or by_kind.get(kind) or "flags"
