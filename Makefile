@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint bench bench-dedup bench-classifiers test-faults docs clean
+.PHONY: setup demo test lint bench bench-dedup bench-classifiers test-faults fuzz docs clean
 
 setup: .venv/ready  ## leave the environment in .venv
 
@@ -35,7 +35,12 @@ bench-classifiers: setup  ## speed of the classifiers, step by step
 	$(BIN)/python -m bench.classifiers
 
 test-faults: setup  ## harm that is really done, at length: kills, full disks, hostile expressions
-	$(BIN)/pytest tests/faults/*.py
+	$(BIN)/pytest tests/faults/kills.py tests/faults/resources.py tests/faults/expressions.py
+
+fuzz: setup  ## coverage-guided fuzzing, five minutes each of pages and of files
+	$(BIN)/pip install --quiet atheris==3.0.0 && mkdir -p build/fuzz/pages build/fuzz/files
+	$(BIN)/python -m fuzz.pages -max_total_time=300 build/fuzz/pages fuzz/seeds/pages
+	$(BIN)/python -m fuzz.files -max_total_time=300 build/fuzz/files fuzz/seeds/files
 
 docs: setup  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
-
-from pipeline import storage
+from pipeline import json_files, storage
 from pipeline.accounts import Account
 from pipeline.errors import IntegrityError, RunError
 from pipeline.recipe import Recipe
@@ -80,16 +78,7 @@ def read(folder: str) -> Manifest:
             f"{folder}: no {NAME} here, so this is no finished selection. "
             "Run `seimai select` again: it goes on where it stopped."
         )
-    try:
-        manifest: Manifest = orjson.loads(storage.read_bytes(path))
-    except orjson.JSONDecodeError as error:
-        raise IntegrityError(f"{path}: not JSON ({error}). Select again.") from error
-    if manifest.get("schema") != SCHEMA:
-        raise IntegrityError(
-            f"{path}: schema {manifest.get('schema')!r} found, {SCHEMA!r} expected. Select again "
-            "with this version of seimai."
-        )
-    return manifest
+    return json_files.read(path, "manifest", "Select again with this version of seimai.")
 
 
 def add_export(folder: str, settings: str, export: Mapping[str, Any]) -> None:

@@ -337,7 +337,7 @@ def _is_measurable(kind: pa.DataType) -> bool:
 def _locate(name_or_path: str, asked_by: Value | None) -> Path:
     beside = Path(asked_by.file).parent if asked_by else Path()
     path = beside / name_or_path
-    if path.suffix in {".yaml", ".yml"}:
+    if path.suffix in {".yaml", ".yml"} and "\0" not in name_or_path:
         return path
     if name_or_path in shipped():
         return SHIPPED / f"{name_or_path}.yaml"

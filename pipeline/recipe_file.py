@@ -81,7 +81,7 @@ def read(path: Path) -> Value:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise RecipeError(f"{path}: cannot be read as a UTF-8 file ({error}).") from error
     return parse(text, str(path))
 
@@ -100,6 +100,8 @@ def parse(text: str, file: str) -> Value:
         mark = error.problem_mark
         place = f"{file}, line {mark.line + 1}" if mark else file
         raise RecipeError(f"{place}: not valid YAML: {error.problem}.") from error
+    except RecursionError as error:
+        raise RecipeError(f"{file}: nested deeper than a recipe can be.") from error
     except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"{file}: not valid YAML: {error}") from error
     if not isinstance(tree.data, dict):

@@ -73,6 +73,10 @@ class Staging:
             storage.put(storage.join(self.folder, name), text.encode())
         self._remove_old(new)
         storage.put_json(storage.join(self.folder, manifest.NAME), new)
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove what was staged; also what a command left that was killed as it did so."""
         filesystem, staged = fsspec.core.url_to_fs(storage.join(self.folder, "staged"))
         if filesystem.exists(staged):
             filesystem.rm(staged, recursive=True)

@@ -7,6 +7,7 @@ that of the project's Japanese defaults; each step is a function of its own and 
 """
 
 import re
+import sys
 import unicodedata
 from functools import cache
 from importlib import resources
@@ -94,8 +95,20 @@ def drop_controls(text: str) -> str:
     return _STRAY_JOINER.sub("", text) if "\u200d" in text else text
 
 
+@cache
+def _too_many_marks() -> re.Pattern[str]:
+    codes = map(chr, range(sys.maxunicode + 1))
+    marks = "".join(code for code in codes if unicodedata.combining(code))
+    return re.compile(f"([{marks}]{{30}})[{marks}]+")
+
+
 def compose(text: str) -> str:
-    """Brings the text into NFC: か + ゙ becomes が; widths and shapes are not touched."""
+    """Brings the text into NFC: か + ゙ becomes が; widths and shapes are not touched.
+
+    Of more than 30 combining marks in a row the rest is dropped, as in the stream-safe text format
+    (UAX #15): no script needs so many, and sorting a million of them takes hours.
+    """
+    text = _too_many_marks().sub(r"\1", text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 

@@ -302,3 +302,7 @@ def test_what_would_cost_without_bound_is_refused_by_name(html: str, reason: str
 def test_deep_wide_and_endless_pages_are_read(html: str, last: str) -> None:
     """Each made an extractor or an expression that was tried run for minutes or for ever."""
     assert read(html).page_text.endswith(last)
+
+
+def test_white_space_of_a_long_text_is_no_attribute() -> None:
+    assert read("<pre>" + "行 です。\n" * 25_000 + "</pre>").text.count("行 です。") == 25_000

@@ -214,3 +214,13 @@ def test_a_band_of_a_score_has_a_number_and_its_ends_in_order() -> None:
     ):
         with pytest.raises(RecipeError, match=told):
             from_text(f"caps: {{noise: {slip}}}")
+
+
+@pytest.mark.parametrize(
+    "text", ["ranges: " + "[" * 3000 + "]" * 3000, 'extends: "a\\0b.yaml"'], ids=["deep", "nul"]
+)
+def test_a_recipe_that_no_person_wrote_is_refused_like_any_other(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"odd\.yaml"):
+        load(str(path))

@@ -100,7 +100,8 @@ def _attributes_of_one_tag(html: str) -> int:
     most = run = 0
     in_value = False
     for piece in pieces:
-        run += len(_GAP.findall(piece))
+        inside = piece if in_value else piece[piece.find("<") :] if "<" in piece else ""
+        run += len(_GAP.findall(inside))
         most = max(most, run)
         in_value = bool(_OPEN_VALUE.search(piece)) or (in_value and not _QUOTE.search(piece))
         run = run if in_value else 0

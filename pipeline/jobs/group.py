@@ -21,7 +21,7 @@ from pipeline.dedup.packs import OldRun, old_run, packs_of, parts_of
 from pipeline.dedup.stages import Pack, Partition
 from pipeline.execution import Execution, run_step
 from pipeline.run import Run
-from pipeline.tasks import Commit, commits
+from pipeline.tasks import Commit, intact
 
 LINKS_FOR_ONE_WORKER = 100_000_000
 """Links up to which one worker finds the components: a minute or two, in memory for the nodes."""
@@ -87,7 +87,7 @@ def group(
     packs = packs_of(parts_of(whole.documents, documents, "documents"))
     old = old_run(against, shape) if against else None
     settings = _settings(documents, shape, len(packs), old, contained)
-    done = commits(whole.groups)
+    done = intact(whole.groups)
     if any(task not in done or done[task].settings != settings for task in documents):
         chain = Chain(storage.join(whole.groups, "steps"), settings, len(packs), execution)
         if contained:

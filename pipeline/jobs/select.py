@@ -41,9 +41,10 @@ def select(run: Run, recipe: Recipe, name: str, execution: Execution, bundle: st
     made_of = origin(run, parts, bundle)
     settings = _settings(recipe, made_of)
     folder = run.selected(name)
-    if finished := _finished(folder, settings):
-        return finished
     staging = Staging(folder)
+    if finished := _finished(folder, settings):
+        staging.clear()
+        return finished
     decided = _decide(parts, recipe, staging.decisions, settings)
     paths = [part_path(staging.decisions, decided[part.task], "decisions") for part in parts]
     tasks = shards.plan(parts, paths, recipe.shards, recipe.seed)

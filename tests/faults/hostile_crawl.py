@@ -67,6 +67,7 @@ BODIES = {
     "half a million equal attributes": "<p " + "a=1 " * 500_000 + ">終わり。",
     "no space for 3 MB": "<p>" + "精" * 1_000_000,
     "nothing but marks": "<p>" + "。" * 300_000,
+    "marks of several classes without end": "<p>米" + "\u0301\u0327\u3099" * 330_000,
     "a line without end": "<p>" + "ぱぴぷぺぽ" * 100_000,
     "100,000 lines": "<br>米" * 100_000,
     "NUL and controls": "<p>" + "\0\x01\x08\x0b\x1b\x7f\x85" * 20_000 + "終わり。",
