@@ -230,7 +230,7 @@ def is_right(case: Case, text: str) -> bool:
 
 def measure_cases(pages: Sequence[LabelledPage]) -> None:
     """Prints the share of right cases by encoding and case, and every error."""
-    sample = random.Random(5).sample(pages, min(PAGES, len(pages)))  (a sample, no secret)
+    sample = random.Random(5).sample(pages, min(PAGES, len(pages)))
     right: Counter[tuple[str, str]] = Counter()
     total: Counter[tuple[str, str]] = Counter()
     for page in sample:
