@@ -30,6 +30,7 @@ def show_groups(grouped: Grouped) -> None:
         ("documents", grouped.documents),
         ("  exact copies of another", grouped.exact_copies),
         ("  in a cluster of near-duplicate candidates", grouped.clustered),
+        ("  standing in a longer page of their site", grouped.contained),
         ("clusters", grouped.clusters),
     ]
     show_table("group", rows)
