@@ -12,12 +12,17 @@ setup: .venv/ready  ## leave the environment in .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,notebooks]'
 	touch .venv/ready
 
+# What trains on the shards is installed to be tested against, and for nothing else.
+.venv/ready-to-test: .venv/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,notebooks,consumers]'
+	touch .venv/ready-to-test
+
 demo: setup  ## the main job on the sample crawl; prints where to look
 	$(BIN)/python -m tests.sample_crawl demo/crawl
 	$(BIN)/seimai run demo/crawl --out demo/run
 	$(BIN)/seimai verify demo/run
 
-test: setup lint  ## linters, types and all tests
+test: .venv/ready-to-test lint  ## linters, types and all tests
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: setup
