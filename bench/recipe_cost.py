@@ -16,9 +16,9 @@ from typing import Any
 import click
 import pyarrow.parquet as pq
 
-from pipeline import manifest
-from pipeline.parts import aligned_parts
 from pipeline.run import Run
+from pipeline.selection import manifest
+from pipeline.selection.parts import aligned_parts
 from pipeline.tasks import commits, part_path
 
 CLASSES = ("noise", "affiliate", "adult")

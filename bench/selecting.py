@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline import hosts, recipe
+from pipeline import hosts
 from pipeline.execution import Execution
 from pipeline.jobs.select import select
 from pipeline.rules import RULES
 from pipeline.run import Run
+from pipeline.selection import recipe
 from pipeline.tasks import Attempt
 from schemas import DOCUMENTS, GROUPS, SCORES, Table
 

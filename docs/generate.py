@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from pipeline.cli import cli
-from pipeline.recipe_schema import recipe_schema
 from pipeline.rules import reference as rules_reference
+from pipeline.selection.recipe_schema import recipe_schema
 from schemas.reference import data_contract
 
 _FOLDER = Path(__file__).parent
@@ -37,12 +37,13 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Co
 
 
 PAGES = {
-    "commands.md": commands,
-    "data-contract.md": data_contract,
-    "rules.md": rules_reference,
+    # First, since the data contract is made from it.
     "../schemas/recipe.schema.json": lambda: json.dumps(
         recipe_schema(), ensure_ascii=False, indent=2
     ),
+    "commands.md": commands,
+    "data-contract.md": data_contract,
+    "rules.md": rules_reference,
 }
 
 

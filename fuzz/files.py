@@ -7,9 +7,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["pipeline"]):
-    from pipeline import manifest, recipe
     from pipeline.errors import SeimaiError
     from pipeline.run import Run
+    from pipeline.selection import manifest, recipe
     from pipeline.tasks import Commit
 
 FOLDER = Path(tempfile.mkdtemp(prefix="seimai-fuzz-"))

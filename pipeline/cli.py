@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from classifiers.bundle import Morphology, load
-from pipeline import console, graph, recipe
+from pipeline import console, graph
 from pipeline.compare import compare, default_folder
 from pipeline.dedup.buckets import SHAPES
 from pipeline.dedup.evaluation import evaluate as evaluate_duplicates
@@ -27,6 +27,7 @@ from pipeline.jobs.score import score
 from pipeline.jobs.select import select
 from pipeline.report.pages import report
 from pipeline.run import Run, sole_writer
+from pipeline.selection import recipe
 from pipeline.verify import verify
 
 _CLASSIFIERS = "classifiers"

@@ -15,17 +15,18 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline import decisions, storage
-from pipeline.decisions import Mask
+from pipeline import storage
 from pipeline.errors import OptionError
 from pipeline.execution import Execution
 from pipeline.jobs.select import select
-from pipeline.manifest import Manifest
-from pipeline.parts import Part, aligned_parts
-from pipeline.recipe import CLASSIFIERS, Recipe
 from pipeline.report import comparison, kinds
 from pipeline.report.facts import Place, axis, documents_at
 from pipeline.run import Run
+from pipeline.selection import decisions
+from pipeline.selection.decisions import Mask
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.parts import Part, aligned_parts
+from pipeline.selection.recipe import CLASSIFIERS, Recipe
 from pipeline.tasks import commits, part_path
 
 SCHEMA = "seimai.comparison/1"

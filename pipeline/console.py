@@ -9,8 +9,8 @@ import click
 from pipeline import storage
 from pipeline.accounts import Account
 from pipeline.jobs.group import Grouped
-from pipeline.manifest import Manifest
 from pipeline.run import Run
+from pipeline.selection.manifest import Manifest
 
 
 def show_account(account: Account, run: Run) -> None:

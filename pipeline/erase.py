@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import decisions, storage, takedown
-from pipeline.decisions import Mask
-from pipeline.recipe import Takedown
+from pipeline import storage
 from pipeline.run import Run
-from pipeline.takedown import Entries
+from pipeline.selection import decisions, takedown
+from pipeline.selection.decisions import Mask
+from pipeline.selection.recipe import Takedown
+from pipeline.selection.takedown import Entries
 from pipeline.tasks import Attempt, Commit, part_path, sweep
 from pipeline.verify import folders
 from schemas import DOCUMENTS, PROBLEMS

@@ -11,14 +11,15 @@ import pyarrow.parquet as pq
 
 from classifiers.bundle import Bundle, load
 from classifiers.explain import votes
-from pipeline import decisions, manifest, storage
-from pipeline.decisions import Judge
+from pipeline import storage
 from pipeline.documents import from_texts
 from pipeline.errors import OptionError, RunError
-from pipeline.manifest import Manifest
-from pipeline.recipe import CLASSIFIERS, Recipe
 from pipeline.rules import RULES
 from pipeline.run import Run
+from pipeline.selection import decisions, manifest
+from pipeline.selection.decisions import Judge
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.recipe import CLASSIFIERS, Recipe
 from pipeline.tasks import commits, part_path
 
 _RULES = {rule.name: rule for rule in RULES}

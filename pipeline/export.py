@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import manifest, storage
+from pipeline import storage
 from pipeline.errors import OptionError
+from pipeline.selection import manifest
 from schemas.reader import Documents
 
 MAGIC = b"MMIDIDX\x00\x00"

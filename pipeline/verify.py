@@ -17,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import manifest, storage
+from pipeline import storage
 from pipeline.accounts import Account
 from pipeline.errors import RunError, SeimaiError
-from pipeline.manifest import Manifest
-from pipeline.parts import aligned_parts, digests
 from pipeline.run import Run
+from pipeline.selection import manifest
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.parts import aligned_parts, digests
 from pipeline.tasks import Commit, CommittedFile, commits
 from schemas import DECISIONS, DOCUMENTS, GROUPS, PROBLEMS, SCORES, SHARDS, Table
 

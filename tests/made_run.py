@@ -13,9 +13,9 @@ from pipeline import hosts
 from pipeline.dedup.signatures import content_hashes, signatures
 from pipeline.execution import Execution
 from pipeline.jobs.select import select
-from pipeline.manifest import Manifest
-from pipeline.recipe import CLASSIFIERS, Recipe
 from pipeline.run import Run
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.recipe import CLASSIFIERS, Recipe
 from pipeline.tasks import Attempt
 from pipeline.text import dedup_view
 from schemas import DOCUMENTS, GROUPS, PAGE_FACTS, PROBLEMS, SCORES, Table

@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.compare import compare, drift
 from pipeline.errors import OptionError
-from pipeline.manifest import read
-from pipeline.recipe import Cut, Recipe, load
 from pipeline.run import Run
+from pipeline.selection.manifest import read
+from pipeline.selection.recipe import Cut, Recipe, load
 from tests.made_run import BUNDLE, InProcess, Page, make_run
 
 TEXT = "山小屋の朝は早く、まだ暗いうちから味噌汁の匂いが廊下まで流れてくる。"

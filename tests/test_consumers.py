@@ -22,9 +22,9 @@ from datasets.distributed import split_dataset_by_node
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.utils.data import DataLoader
 
-from pipeline import manifest
 from pipeline.cli import cli
-from pipeline.recipe import Recipe, ShardSizes
+from pipeline.selection import manifest
+from pipeline.selection.recipe import Recipe, ShardSizes
 from schemas import SHARDS
 from tests.made_run import Page, make_run, selected
 

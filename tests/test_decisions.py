@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import decisions
-from pipeline.decisions import Judge, over_cap, share_thresholds
 from pipeline.dedup.survivors import KeepPolicy
 from pipeline.explain import explain, explain_text
-from pipeline.manifest import Manifest
-from pipeline.masking import is_my_number, mask
-from pipeline.recipe import Caps, Cut, Range, Recipe, TimeWindow, from_text, load
 from pipeline.run import Run
+from pipeline.selection import decisions
+from pipeline.selection.decisions import Judge, over_cap, share_thresholds
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.masking import is_my_number, mask
+from pipeline.selection.recipe import Caps, Cut, Range, Recipe, TimeWindow, from_text, load
 from tests.made_run import Page, make_run, selected
 
 LONG = "祖父の家の裏には竹林があり、春になると朝早くから筍を掘りに行くのが家族の決まりだった。"

@@ -18,8 +18,8 @@ from pipeline.dedup.survivors import FLOOR, KeepPolicy, remove_contained
 from pipeline.errors import IntegrityError, OptionError, RecipeError
 from pipeline.execution import Execution
 from pipeline.jobs.group import group
-from pipeline.recipe import from_text, load
 from pipeline.run import Run
+from pipeline.selection.recipe import from_text, load
 from pipeline.tasks import commits, part_path
 from pipeline.text import dedup_view
 from tests.made_run import InProcess, Page, make_run, selected

@@ -8,8 +8,8 @@ import pytest
 from pipeline.accounts import Account
 from pipeline.erase import erase
 from pipeline.explain import explain
-from pipeline.recipe import Recipe, Takedown, from_text, load
 from pipeline.run import Run
+from pipeline.selection.recipe import Recipe, Takedown, from_text, load
 from pipeline.verify import verify
 from tests.made_run import Page, make_run, selected
 

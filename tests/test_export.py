@@ -11,12 +11,13 @@ import jsonschema
 import numpy as np
 import pytest
 
-from pipeline import manifest, storage
+from pipeline import storage
 from pipeline.errors import OptionError, RunError
 from pipeline.export import MAGIC, Tokenizer, export_megatron, load_tokenizer
-from pipeline.recipe import Recipe
 from pipeline.report.pages import report
 from pipeline.run import Run
+from pipeline.selection import manifest
+from pipeline.selection.recipe import Recipe
 from pipeline.verify import verify
 from schemas.files import file_schema
 from schemas.reader import Documents

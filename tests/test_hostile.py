@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import recipe
 from pipeline.accounts import Account
 from pipeline.documents import extract_documents
 from pipeline.errors import InputError, IntegrityError
@@ -24,6 +23,7 @@ from pipeline.jobs.group import group
 from pipeline.jobs.score import score
 from pipeline.jobs.select import select
 from pipeline.run import Run
+from pipeline.selection import recipe
 from pipeline.sources import Record
 from pipeline.tasks import Commit, CommittedFile, commits
 from pipeline.verify import verify

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.recipe import Recipe, ShardSizes
+from pipeline.selection.recipe import Recipe, ShardSizes
 from schemas import SHARDS
 from schemas.reader import Documents, ManifestError
 from tests.made_run import Page, make_run, selected

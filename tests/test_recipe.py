@@ -11,12 +11,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import recipe
 from pipeline.dedup.survivors import KeepPolicy
 from pipeline.errors import RecipeError
-from pipeline.recipe import Band, Caps, Cut, Range, Recipe, from_text, load
-from pipeline.recipe_schema import recipe_schema
 from pipeline.rules import RULES
+from pipeline.selection import recipe
+from pipeline.selection.recipe import Band, Caps, Cut, Range, Recipe, from_text, load
+from pipeline.selection.recipe_schema import recipe_schema
 from schemas.files import file_schema
 
 Write = Callable[..., str]

@@ -11,12 +11,12 @@ import yaml
 
 from pipeline.erase import erase
 from pipeline.errors import RunError
-from pipeline.manifest import Manifest
-from pipeline.recipe import ListFile, Takedown, load, restored, shipped
 from pipeline.report.page import differences, funnel, stage_of
 from pipeline.report.pages import report
 from pipeline.rules import RULES
 from pipeline.run import Run
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.recipe import ListFile, Takedown, load, restored, shipped
 from schemas import SHARDS
 from tests.made_run import Page, make_run, selected
 

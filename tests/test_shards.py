@@ -18,13 +18,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import manifest, storage
+from pipeline import storage
 from pipeline.errors import IntegrityError, OptionError, RunError
 from pipeline.jobs.select import select
-from pipeline.manifest import Manifest
-from pipeline.recipe import Recipe, ShardSizes
 from pipeline.run import Run
-from pipeline.shards import Piece, Slice, cut
+from pipeline.selection import manifest
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.recipe import Recipe, ShardSizes
+from pipeline.selection.shards import Piece, Slice, cut
 from pipeline.tasks import commits
 from pipeline.verify import verify
 from schemas import DOCUMENTS, SCORES, SHARDS

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from pipeline.errors import RunError
-from pipeline.recipe import Recipe, ShardSizes, load
 from pipeline.run import Run
+from pipeline.selection.recipe import Recipe, ShardSizes, load
 from pipeline.verify import verify
 from tests.made_run import BUNDLE, Page, make_run, selected
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline import contest, manifest, shards, storage
+from pipeline import storage
 from pipeline.errors import OptionError
 from pipeline.execution import Execution, run_step
-from pipeline.manifest import Manifest
-from pipeline.parts import Part, aligned_parts, digests
-from pipeline.recipe import Recipe
 from pipeline.report.pages import pages
 from pipeline.run import Run
-from pipeline.staging import Staging
+from pipeline.selection import contest, manifest, shards
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.parts import Part, aligned_parts, digests
+from pipeline.selection.recipe import Recipe
+from pipeline.selection.staging import Staging
 from pipeline.tasks import Commit, commits, part_path, sweep, withdraw
 from schemas import TABLES
 

@@ -6,9 +6,9 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipeline.manifest import Manifest
 from pipeline.report.facts import Facts
 from pipeline.report.page import percent, reason_rows
+from pipeline.selection.manifest import Manifest
 from schemas import SHARDS
 
 _SIZES = (

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from classifiers.bundle import load
 from classifiers.explain import votes
-from pipeline import decisions, storage
-from pipeline.decisions import Mask
-from pipeline.manifest import Manifest
-from pipeline.parts import Part
-from pipeline.recipe import CLASSIFIERS, Recipe
+from pipeline import storage
 from pipeline.rules import RULES
 from pipeline.run import Run
+from pipeline.selection import decisions
+from pipeline.selection.decisions import Mask
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.parts import Part
+from pipeline.selection.recipe import CLASSIFIERS, Recipe
 from pipeline.tasks import part_path
 
 BINS = 40

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline import decisions
+from pipeline.selection import decisions
 
 UNKNOWN = "unknown"
 DECLARED = "page_type"

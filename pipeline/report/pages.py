@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from pipeline import manifest, storage
+from pipeline import storage
 from pipeline.errors import RunError
-from pipeline.manifest import Manifest
-from pipeline.parts import Part, aligned_parts, digests
-from pipeline.recipe import Recipe, restored
 from pipeline.report import card, page
 from pipeline.report.facts import gather
 from pipeline.run import Run
+from pipeline.selection import manifest
+from pipeline.selection.manifest import Manifest
+from pipeline.selection.parts import Part, aligned_parts, digests
+from pipeline.selection.recipe import Recipe, restored
 
 
 def pages(

@@ -50,7 +50,7 @@ def mask(text: str, kinds: Sequence[str]) -> tuple[str, Counter[str]]:
 
     Args:
         text: any text.
-        kinds: which kinds, of `pipeline.recipe.MASKS`.
+        kinds: which kinds, of `pipeline.selection.recipe.MASKS`.
 
     Returns:
         The masked text, and how many of each kind were masked.

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
-from pipeline.recipe import CLASSIFIERS, MASKS, ROBOTS, range_columns
 from pipeline.rules import RULES
+from pipeline.selection.recipe import CLASSIFIERS, MASKS, ROBOTS, range_columns
 
 Schema = dict[str, Any]
 

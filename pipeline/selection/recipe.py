@@ -20,11 +20,12 @@ from typing import Any, TypeVar, cast, get_args
 
 import pyarrow as pa
 
-from pipeline import recipe_file, storage
+from pipeline import storage
 from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
 from pipeline.errors import InputError, RecipeError
-from pipeline.recipe_file import Value
 from pipeline.rules import RULES
+from pipeline.selection import recipe_file
+from pipeline.selection.recipe_file import Value
 from schemas import DOCUMENTS, GROUPS, SCORES
 
 ORDER = (
@@ -54,7 +55,7 @@ MASKS = ("email", "phone", "address", "my_number")
 ROBOTS = ("noai", "noimageai", "noarchive", "noindex", "nosnippet")
 """The wishes of a page, in `meta robots` or X-Robots-Tag, that a recipe can honour."""
 
-SHIPPED = Path(__file__).parent / "recipes"
+SHIPPED = Path(__file__).parent.parent / "recipes"
 
 _KEYS = (
     "extends",

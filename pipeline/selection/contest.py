@@ -20,11 +20,12 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline import decisions, hosts
-from pipeline.decisions import Hits, Judge, Mask, Rows
+from pipeline import hosts
 from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_contained, remove_copies
-from pipeline.parts import Part
-from pipeline.recipe import CLASSIFIERS, Caps, Recipe
+from pipeline.selection import decisions
+from pipeline.selection.decisions import Hits, Judge, Mask, Rows
+from pipeline.selection.parts import Part
+from pipeline.selection.recipe import CLASSIFIERS, Caps, Recipe
 from pipeline.tasks import Attempt
 from schemas import DECISIONS
 

@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline import takedown
-from pipeline.recipe import CLASSIFIERS, Band, Cut, Recipe
 from pipeline.rules import RULES, Rule
+from pipeline.selection import takedown
+from pipeline.selection.recipe import CLASSIFIERS, Band, Cut, Recipe
 from schemas import DECISIONS
 
 ERASED = "erased"

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline import masking, storage
-from pipeline.parts import Part
-from pipeline.recipe import Recipe, ShardSizes
+from pipeline import storage
+from pipeline.selection import masking
+from pipeline.selection.parts import Part
+from pipeline.selection.recipe import Recipe, ShardSizes
 from pipeline.tasks import Attempt
 from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline.recipe import ListFile
+from pipeline.selection.recipe import ListFile
 
 
 class Entries:

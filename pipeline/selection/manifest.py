@@ -13,8 +13,8 @@ from typing import Any
 from pipeline import json_files, storage
 from pipeline.accounts import Account
 from pipeline.errors import IntegrityError, RunError
-from pipeline.recipe import Recipe
 from pipeline.run import Run
+from pipeline.selection.recipe import Recipe
 from pipeline.tasks import Commit
 from schemas import TABLES
 

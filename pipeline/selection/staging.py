@@ -12,9 +12,10 @@ from pathlib import Path
 
 import fsspec
 
-from pipeline import manifest, storage
+from pipeline import storage
 from pipeline.errors import IntegrityError
-from pipeline.manifest import Manifest
+from pipeline.selection import manifest
+from pipeline.selection.manifest import Manifest
 from pipeline.tasks import Commit, sweep, withdraw
 
 

@@ -1,0 +1,1 @@
+"""Selection: a recipe over stored columns, to decisions with all their reasons, to shards."""
