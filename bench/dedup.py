@@ -161,9 +161,7 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: str 
     limit = 0 if options.rounds else LINKS_FOR_ONE_WORKER
     start = time.perf_counter()
     with watch.looking(), Timed(options.workers) as execution:
-        found = group(
-            run.path, execution, against=against, contained=False, links_for_one_worker=limit
-        )
+        found = group(run, execution, against=against, contained=False, links_for_one_worker=limit)
     seconds = time.perf_counter() - start
     for name, step in execution.seconds.items():
         print(f"    {name:<28} {step:8.1f} s")

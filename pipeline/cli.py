@@ -172,7 +172,7 @@ def run_command(
     with _writing(run, beam_args, workers, quiet) as execution:
         account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
         score(Run(run), bundle, morphology, execution)
-        grouped = group(run, execution)
+        grouped = group(Run(run), execution)
         manifest = select(Run(run), chosen, name or chosen.name, execution, loaded.name)
     console.show_account(account, Run(run))
     console.show_groups(grouped)
@@ -266,7 +266,7 @@ def group_command(
       seimai group NEW_RUN --against OLD_RUN
     """
     with _writing(run, beam_args, workers, quiet) as execution:
-        console.show_groups(group(run, execution, SHAPES[shape], against))
+        console.show_groups(group(Run(run), execution, SHAPES[shape], against))
 
 
 @cli.command("select")

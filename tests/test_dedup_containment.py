@@ -38,7 +38,7 @@ def grouped(
     folder: Path, pages: Sequence[Page], parts: int = 1, **options: Any
 ) -> tuple[Run, dict[str, dict[str, Any]]]:
     run = make_run(folder, {f"t{part:02}": list(pages[part::parts]) for part in range(parts)})
-    group(run.path, InProcess(), **options)
+    group(run, InProcess(), **options)
     done = commits(run.groups).values()
     tables = [pq.read_table(part_path(run.groups, commit, "groups")) for commit in done]
     rows = {row["id"]: row for row in pa.concat_tables(tables).to_pylist()}
@@ -116,7 +116,7 @@ def test_two_workers_commit_the_same_bytes(tmp_path: Path) -> None:
     here, _ = grouped(tmp_path / "here", pages, 2)
     there = make_run(tmp_path / "there", {f"t{part:02}": list(pages[part::2]) for part in range(2)})
     with Execution(2) as execution:
-        group(there.path, execution)
+        group(there, execution)
     assert commits(here.groups) == commits(there.groups)
 
 
@@ -124,10 +124,10 @@ def test_it_can_be_left_out_and_no_text_is_read(tmp_path: Path) -> None:
     execution = InProcess()
     pages = [page(LISTING, "archive"), page(POSTS[0], "1")]
     run = make_run(tmp_path, {"t00": pages})
-    found = group(run.path, execution, contained=False)
+    found = group(run, execution, contained=False)
     assert found.contained == 0
     assert len(execution.done) == 9, "a task for each of the other steps"
-    assert group(run.path, InProcess()).contained == 1, "asked for, it is grouped again"
+    assert group(run, InProcess()).contained == 1, "asked for, it is grouped again"
 
 
 @settings(max_examples=30, deadline=None)

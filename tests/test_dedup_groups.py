@@ -69,7 +69,7 @@ def by_url(run: Run, pages: Sequence[Page]) -> dict[str, dict[str, Any]]:
 
 def test_exact_and_near_copies_are_grouped_and_counted(tmp_path: Path) -> None:
     run = run_of(tmp_path, PAGES)
-    found = group(run.path, InProcess())
+    found = group(run, InProcess())
     sake, near, copy, tea, short, again, longer = by_url(run, PAGES).values()
 
     assert sake["exact_id"] == copy["exact_id"] == min(sake["id"], copy["id"])
@@ -85,14 +85,14 @@ def test_exact_and_near_copies_are_grouped_and_counted(tmp_path: Path) -> None:
 
 def test_documents_without_any_text_are_nobodys_copies(tmp_path: Path) -> None:
     run = run_of(tmp_path, [Page("", f"https://empty.example.jp/{n}") for n in range(3)])
-    group(run.path, InProcess())
+    group(run, InProcess())
     assert groups(run)["exact_id"].equals(groups(run)["id"])
     assert set(groups(run)["cluster_size"].to_pylist()) == {1}
 
 
 def test_a_part_of_groups_stands_beside_its_part_of_documents(tmp_path: Path) -> None:
     run = run_of(tmp_path, PAGES, parts=3)
-    group(run.path, InProcess())
+    group(run, InProcess())
     documents, done = commits(run.documents), commits(run.groups)
     for task, commit in documents.items():
         path = part_path(run.groups, done[task], "groups")
@@ -126,7 +126,7 @@ def test_groups_depend_neither_on_splits_nor_on_the_way_to_the_components(
     pages = planted_pages(400)
     monkeypatch.setattr(packs, "PACK_DOCUMENTS", pack)
     run = run_of(tmp_path, pages, parts)
-    found = group(run.path, InProcess(), links_for_one_worker=links_for_one_worker)
+    found = group(run, InProcess(), links_for_one_worker=links_for_one_worker)
     assert (found.rounds > 0) == (links_for_one_worker == 0)
     assert found.buckets_over_cap == 0
     assert by_content(groups(run)) == expected_groups(pages)
@@ -165,24 +165,24 @@ def test_wherever_the_work_is_done_the_same_bytes_are_committed(
 ) -> None:
     pages = planted_pages(60)
     here, there = run_of(tmp_path / "here", pages, 3), run_of(tmp_path / "there", pages, 3)
-    group(here.path, InProcess())
+    group(here, InProcess())
     with execution:
-        group(there.path, execution)
+        group(there, execution)
     assert commits(here.groups) == commits(there.groups)
 
 
 def test_what_is_grouped_is_not_grouped_again(tmp_path: Path) -> None:
     run = run_of(tmp_path, PAGES, 2)
-    first = group(run.path, InProcess())
+    first = group(run, InProcess())
     again = InProcess()
-    assert group(run.path, again) == first
+    assert group(run, again) == first
     assert again.done == []
 
 
 def test_another_shape_groups_again(tmp_path: Path) -> None:
     run = run_of(tmp_path, PAGES)
-    group(run.path, InProcess())
-    found = group(run.path, InProcess(), BandShape(1, 128, 1.0))
+    group(run, InProcess())
+    found = group(run, InProcess(), BandShape(1, 128, 1.0))
     assert found.clusters == 5, "only exact copies are left together"
 
 
@@ -200,12 +200,12 @@ def test_a_stopped_run_goes_on_between_its_rounds(
     monkeypatch.setattr(packs, "PACK_DOCUMENTS", 60)
     run = run_of(tmp_path / "run", planted_pages(200), 4)
     with pytest.raises(KeyboardInterrupt):
-        group(run.path, Stopped(), links_for_one_worker=0)
+        group(run, Stopped(), links_for_one_worker=0)
     rest = InProcess()
-    group(run.path, rest, links_for_one_worker=0)
+    group(run, rest, links_for_one_worker=0)
     whole = InProcess()
     other = run_of(tmp_path / "other", planted_pages(200), 4)
-    group(other.path, whole, links_for_one_worker=0)
+    group(other, whole, links_for_one_worker=0)
     assert len(rest.done) < len(whole.done)
     assert commits(run.groups) == commits(other.groups)
     assert not (tmp_path / "run" / "groups" / "steps").exists(), "nothing is left lying about"
@@ -218,13 +218,13 @@ def test_joining_an_old_run_gives_the_groups_of_both_together(
     pages = [*planted_pages(300), *PAGES, Page("", "https://empty.example.jp/")]
     old_pages, new_pages = pages[::2], pages[1::2]
     both = run_of(tmp_path / "both", pages, 3)
-    group(both.path, InProcess())
+    group(both, InProcess())
     monkeypatch.setattr(packs, "PACK_DOCUMENTS", 50)
     old, new = run_of(tmp_path / "old", old_pages, 5), run_of(tmp_path / "new", new_pages, 2)
-    group(old.path, InProcess())
+    group(old, InProcess())
     before = commits(old.groups)
     group(
-        new.path,
+        new,
         InProcess(),
         against=old.path,
         links_for_one_worker=links_for_one_worker,
@@ -238,31 +238,31 @@ def test_only_a_run_of_the_same_shape_and_of_its_own_can_be_joined_to(tmp_path: 
     first, second, third = (run_of(tmp_path / name, PAGES) for name in ("a", "b", "c"))
     withdraw(first.groups, "t00")
     with pytest.raises(RunError, match="Group the old run first"):
-        group(second.path, InProcess(), against=first.path)
-    group(first.path, InProcess(), SHAPES["fineweb2"])
+        group(second, InProcess(), against=first.path)
+    group(first, InProcess(), SHAPES["fineweb2"])
     with pytest.raises(RunError, match="Give the old run's shape"):
-        group(second.path, InProcess(), against=first.path)
-    group(first.path, InProcess())
-    group(second.path, InProcess(), against=first.path)
+        group(second, InProcess(), against=first.path)
+    group(first, InProcess())
+    group(second, InProcess(), against=first.path)
     with pytest.raises(RunError, match="against no other run, expected"):
-        group(third.path, InProcess(), against=second.path)
+        group(third, InProcess(), against=second.path)
 
 
 def test_an_empty_run_has_empty_groups(tmp_path: Path) -> None:
     run = run_of(tmp_path, [], 2)
-    assert group(run.path, InProcess()).documents == 0
+    assert group(run, InProcess()).documents == 0
     assert groups(run).num_rows == 0
 
 
 def test_a_run_that_is_not_extracted_cannot_be_grouped(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run here"):
-        group(str(tmp_path), InProcess())
+        group(Run(str(tmp_path)), InProcess())
 
 
 def test_ids_that_are_none_are_named(tmp_path: Path) -> None:
     run = run_of(tmp_path, [Page(SAKE, columns={"id": "まだない"})])
     with pytest.raises(IntegrityError, match="32 hexadecimal digits expected"):
-        group(run.path, InProcess())
+        group(run, InProcess())
 
 
 def test_planted_copies_are_found_and_strangers_are_left_alone() -> None:
@@ -378,7 +378,7 @@ def test_agreement_with_a_list_is_counted_by_kind_and_disagreements_are_shown(
     tmp_path: Path,
 ) -> None:
     run = run_of(tmp_path / "run", PAGES)
-    group(run.path, InProcess())
+    group(run, InProcess())
     sake, near, copy, tea, short, again, _ = (page.url for page in PAGES)
     truth = truth_file(
         tmp_path,
@@ -414,7 +414,7 @@ def test_the_ends_of_a_chain_are_in_one_cluster_and_not_alike(tmp_path: Path) ->
     chain = drifting(seeded(31), article(seeded(30), 600), 12, 0.02)
     pages = [Page(text, f"https://log.example.jp/{n}") for n, text in enumerate(chain)]
     run = run_of(tmp_path / "run", pages)
-    group(run.path, InProcess())
+    group(run, InProcess())
     truth = truth_file(tmp_path, {"F1": ("near", [page.url for page in pages])})
     found = evaluate(run.path, truth)
     assert found.clustered.all_pages.recall["near"].part == 66

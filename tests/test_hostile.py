@@ -174,7 +174,7 @@ def test_a_run_of_nearly_nothing_ends_well(
     crawl, run = write_rows(tmp_path / "crawl.jsonl", rows), Run(str(tmp_path / "run"))
     extract([str(crawl)], run, Reading({}), execution)
     bundle = score(run, None, "none", execution)
-    group(run.path, execution)
+    group(run, execution)
     manifest = select(run, recipe.load("default"), "default", execution, bundle)
     assert verify(run.path).problems == []
     assert manifest["totals"]["kept"] == len(kept)

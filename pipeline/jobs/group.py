@@ -55,7 +55,7 @@ class Grouped:
 
 
 def group(
-    run: str,
+    run: Run,
     execution: Execution,
     shape: BandShape = DEFAULT,
     against: str | None = None,
@@ -65,7 +65,7 @@ def group(
     """Writes `RUN/groups`: for each document its exact copies and its near-duplicate candidates.
 
     Args:
-        run: the folder of a run that is extracted.
+        run: a run that is extracted.
         execution: where the work is done.
         shape: how signatures are cut into bands, and the threshold that this is for.
         against: the folder of an old run, grouped with the same shape, whose documents count as
@@ -82,17 +82,16 @@ def group(
         RunError: if extract has not finished, or the old run cannot be joined to.
         ConvergenceError: if the components do not settle.
     """
-    whole = Run(run)
-    documents = whole.extracted()
-    packs = packs_of(parts_of(whole.documents, documents, "documents"))
+    documents = run.extracted()
+    packs = packs_of(parts_of(run.documents, documents, "documents"))
     old = old_run(against, shape) if against else None
     settings = _settings(documents, shape, len(packs), old, contained)
-    done = intact(whole.groups)
+    done = intact(run.groups)
     if any(task not in done or done[task].settings != settings for task in documents):
-        chain = Chain(storage.join(whole.groups, "steps"), settings, len(packs), execution)
+        chain = Chain(storage.join(run.groups, "steps"), settings, len(packs), execution)
         if contained:
             packs = _contained(chain, packs)
-        done = _group(chain, packs, shape, old, links_for_one_worker, whole.groups)
+        done = _group(chain, packs, shape, old, links_for_one_worker, run.groups)
         chain.clear()
     return _summary(done.values())
 
