@@ -1,6 +1,6 @@
 """Times how fast pages that are not Japanese leave: gzip, WARC, HTTP and the look at the bytes.
 
-    python -m bench.not_japanese [DATA] [--pages N]
+    python -m bench.not_japanese [DATA] [--pages N] [--largest BYTES]
 
 Writes a WARC of the labelled crawl's pages in other languages, over and over up to N pages, and
 extracts it as one task in this process. Of these pages a seventh does not leave by its bytes, since
@@ -35,26 +35,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data"))
     parser.add_argument("--pages", type=int, default=10_000)
+    parser.add_argument("--largest", type=int, default=1 << 30, help="larger pages are left out")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         path = Path(folder) / "other-languages.warc.gz"
-        write(path, options.data, options.pages)
+        mean = write(path, options.data, options.pages, options.largest)
         ceiling = seconds(lambda: bare(path))
         ours = seconds(lambda: extract(path, folder))
         counted = next(iter(commits(folder + "/documents").values())).counters
     size = counted["records"]
-    print(f"{size} pages: {counted}")
+    print(f"{size} pages of {mean:,.0f} bytes on average: {counted}")
     print(f"bare WARC loop  {size / ceiling:10,.0f} pages/s")
     print(f"extract         {size / ours:10,.0f} pages/s, {ours / size * 1e6:.1f} us a page")
 
 
-def write(path: Path, data: Path, pages: int) -> None:
-    """A WARC of pages in other languages."""
+def write(path: Path, data: Path, pages: int, largest: int) -> float:
+    """A WARC of pages in other languages; gives the mean size of a page."""
     others = [page for page in labelled_pages(data) if not page.holds_japanese]
     others = [p for p in others if not may_be_japanese(p.payload, p.charset, None)]
+    chosen = [page for page in others if len(page.payload) <= largest]
     with path.open("wb") as file:
-        for page in islice(cycle(others), pages):
+        for page in islice(cycle(chosen), pages):
             file.write(gzip.compress(record(page)))
+    return sum(len(page.payload) for page in chosen) / len(chosen)
 
 
 def record(page: LabelledPage) -> bytes:

@@ -61,12 +61,15 @@ def repair(text: str) -> str:
     return unify_punctuation(tidy_spaces(text))
 
 
-# Characters that the first four steps leave alone, in any neighbourhood: most pages hold no others.
-_USUAL = re.compile(
-    "[\n -~\xa1-\xac\xae-\u02af\u2010-\u2027\u2030-\u205e\u2070-\u20cf\u2100-\u2125\u2127-\u2129"
+# Characters that the first four steps leave alone, in any neighbourhood: most pages hold no others,
+# and no combining mark is among them.
+_USUAL_CHARACTERS = (
+    "\n -~\xa1-\xac\xae-\u02af\u2010-\u2027\u2030-\u205e\u2070-\u20cf\u2100-\u2125\u2127-\u2129"
     "\u212c-\u2328\u232b-\u2adb\u2add-\u2bff\u3000-\u3029\u3030-\u3098\u309b-\u312f\u3190-\u9fff"
-    "\uff01-\uff60\uffe0-\uffe6]*+"
+    "\uff01-\uff60\uffe0-\uffe6"
 )
+_USUAL = re.compile(f"[{_USUAL_CHARACTERS}]*+")
+_UNUSUAL_RUN = re.compile(f"[^{_USUAL_CHARACTERS}]{{31}}")
 
 # Removed: C0 and C1 controls, soft hyphens, zero-width and directional marks, invisible operators,
 # annotation and object marks, tags (they can hide whole messages), lone surrogates and
@@ -108,7 +111,8 @@ def compose(text: str) -> str:
     Of more than 30 combining marks in a row the rest is dropped, as in the stream-safe text format
     (UAX #15): no script needs so many, and sorting a million of them takes hours.
     """
-    text = _too_many_marks().sub(r"\1", text)
+    if _UNUSUAL_RUN.search(text):
+        text = _too_many_marks().sub(r"\1", text)
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
