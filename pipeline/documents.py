@@ -3,7 +3,7 @@
 Nothing here knows Beam, tasks or files. In a notebook:
 
     from pipeline.documents import from_texts
-    from_texts(["精米は、玄米から糠と胚芽を取り除くことです。"]).to_pandas()
+    from_texts(["精米は、玄米から糠と胚芽を取り除くことです。"]).to_pylist()
 """
 
 import hashlib
@@ -29,7 +29,6 @@ NOT_JAPANESE_BYTES = "not_japanese.bytes"
 NOT_JAPANESE_TEXT = "not_japanese.text"
 
 _NO_FACTS: dict[str, object] = {fact.name: None for fact in PAGE_FACTS}
-
 
 _NONE = pa.RecordBatch.from_pylist([], DOCUMENTS.arrow)
 """Most batches of a crawl of the whole web hold no document: they must cost nothing here."""
@@ -89,11 +88,8 @@ def extract_documents(records: Sequence[Record]) -> Extraction:
 def from_texts(texts: Iterable[str]) -> pa.RecordBatch:
     """Documents of plain strings, for notebooks and tests; none is left out.
 
-    >>> from_texts(["今日は良い天気です。"])["n_chars"]
-    <pyarrow.lib.Int32Array object at ...>
-    [
-      10
-    ]
+    >>> from_texts(["今日は良い天気です。"])["n_chars"].to_pylist()
+    [10]
     """
     pages = [
         _open(Record("text", number, "", None, text.encode(), is_html=False, charset="utf-8"))
