@@ -74,7 +74,7 @@ _KEYS = (
     "seed",
 )
 _MAX_EXTENDS = 16
-_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
+_PERCENT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?%")
 _SIZE = re.compile(r"([0-9]+) ?(|[KMG]i?B)")
 _UNITS = {
     "": 1,
