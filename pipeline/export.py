@@ -97,9 +97,7 @@ def load_tokenizer(path: str, end: str | None) -> Tokenizer:
     ending = None if end is None else token_id(end)
     if end is not None and ending is None:
         raise OptionError(f"--end-token: {path} has no token {end!r}.")
-    with Path(path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Tokenizer(encode, vocabulary, ending, Path(path).name, digest)
+    return Tokenizer(encode, vocabulary, ending, Path(path).name, storage.sha256(path))
 
 
 def export_megatron(folder: str, prefix: str, tokenizer: Tokenizer, split: str) -> Exported:

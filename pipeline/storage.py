@@ -26,6 +26,9 @@ SCRATCH_PREFIX = ".tmp-"
 
 _SCRATCH = re.compile(re.escape(SCRATCH_PREFIX) + "[0-9a-f]{32}")
 
+_BLOCK = 1 << 20
+"""Bytes that are digested at a time."""
+
 
 def is_local(path: str) -> bool:
     """Whether a path is on this machine's file system."""
@@ -95,6 +98,15 @@ def read_many(paths: list[str]) -> list[bytes]:
     filesystem = _filesystem(paths[0])
     found = filesystem.cat([filesystem._strip_protocol(path) for path in paths])
     return [found[filesystem._strip_protocol(path)] for path in paths]
+
+
+def sha256(path: str) -> str:
+    """The digest of a file's bytes, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open_read(path) as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def put(path: str, data: bytes) -> None:

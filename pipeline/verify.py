@@ -5,7 +5,6 @@ and schema of every file, nothing missing, nothing foreign; the same documents i
 same kept documents in decisions and shards; and totals that add up to the record.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ from pipeline.tasks import Commit, CommittedFile, commits
 from schemas import DECISIONS, DOCUMENTS, GROUPS, PROBLEMS, SCORES, SHARDS, Table
 
 _SELECTION_FILES = frozenset({manifest.NAME, "README.md", "report.html", "report.json"})
-_BLOCK = 1 << 20
 _REDO_STAGE = "Remove it and the sidecar of its task (.json), and run that stage again."
 _SELECT_AGAIN = "Remove it and select again."
 
@@ -217,7 +215,7 @@ def _file(folder: str, file: CommittedFile, table: Table | None, advice: str) ->
     if not storage.exists(path):
         yield f"{path}: missing. {advice}"
         return
-    digest = sha256(path)
+    digest = storage.sha256(path)
     if digest != file.sha256:
         yield (
             f"{path}: sha256 {digest[:16]}… found, {file.sha256[:16]}… committed: "
@@ -358,15 +356,6 @@ def folders(path: str) -> list[str]:
     return sorted(
         item["name"].rstrip("/").rsplit("/", 1)[-1] for item in found if item["type"] == "directory"
     )
-
-
-def sha256(path: str) -> str:
-    """The digest of a file's bytes, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with storage.open_read(path) as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _column(path: str, name: str) -> pa.ChunkedArray:

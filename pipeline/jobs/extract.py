@@ -1,11 +1,9 @@
 """Extract: inputs → documents, with the books of what became of every record."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
-from pathlib import Path
 from typing import cast
 
 import pyarrow as pa
@@ -146,12 +144,7 @@ def _content_digests(spans: Sequence[Span]) -> dict[str, str]:
     """SHA-256 of the local inputs that begin in these spans: each is digested by one task."""
     beginning = {span.path for span in spans if span.start == 0 and storage.is_local(span.path)}
     readable = [path for path in sorted(beginning) if sources.unreadable(path) is None]
-    return {path: _sha256(path) for path in readable}
-
-
-def _sha256(path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {path: storage.sha256(path) for path in readable}
 
 
 def _inputs(found: Sequence[Input], commits: Iterable[Commit]) -> list[dict[str, object]]:
