@@ -19,7 +19,6 @@ buckets as large as a site, not as the web.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 
 from pipeline import storage
 from pipeline.dedup.buckets import in_company, mixed
-from pipeline.dedup.exchange import receive, send
+from pipeline.dedup.exchange import receive
 from pipeline.dedup.signatures import batches
 from pipeline.dedup.stages import HELD, Pack, Part, Partition, Stage, id_words, read_part
 from pipeline.dedup.survivors import FLOOR
@@ -196,32 +195,17 @@ class Holders(Stage[Partition]):
         self.send(attempt, "pairs", pairs, pairs["inner"])
 
 
-@dataclass(frozen=True, slots=True)
 class Containers(Stage[Partition]):
-    """Chooses each document's container.
-
-    Attributes:
-        packs: how many there are.
-    """
-
-    packs: int
+    """Chooses each document's container."""
 
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write containers."""
         chosen = containers(receive(task.boxes["pairs"], PAIR))
-        to = chosen["outer_at"][:, 0].astype(np.int64)
-        send(attempt, "containers", chosen, to, self.packs)
+        self.send_to_packs(attempt, "containers", chosen, chosen["outer_at"][:, 0])
 
 
-@dataclass(frozen=True, slots=True)
 class Named(Stage[Pack]):
-    """Names the containers that are in a pack, and tells whom they hold.
-
-    Attributes:
-        packs: how many there are.
-    """
-
-    packs: int
+    """Names the containers that are in a pack, and tells whom they hold."""
 
     def fill(self, attempt: Attempt, task: Pack) -> None:
         """Write what each document learns of its container."""
@@ -231,7 +215,7 @@ class Named(Stage[Pack]):
         held["row"] = chosen["inner_at"][:, 1]
         held["contained_in"] = ids[chosen["outer_at"][:, 1]]
         held["containment"] = chosen["containment"]
-        send(attempt, "held", held, chosen["inner_at"][:, 0].astype(np.int64), self.packs)
+        self.send_to_packs(attempt, "held", held, chosen["inner_at"][:, 0])
 
 
 def _sample(views: Sequence[str], first: int) -> tuple[_Words, _Rows]:

@@ -159,6 +159,12 @@ class Stage(Generic[T]):
         """Sends rows to the partitions of hashes or nodes."""
         send(attempt, role, rows, partition_of(by, self.partitions), self.partitions)
 
+    def send_to_packs(
+        self, attempt: Attempt, role: str, rows: NDArray[np.void], packs: NDArray[np.uint32]
+    ) -> None:
+        """Sends rows to packs, by number; there are as many of them as partitions."""
+        send(attempt, role, rows, packs.astype(np.int64), self.partitions)
+
 
 class Occurrences(Stage[Pack]):
     """Sends each document of a pack to its content's partition, and each signature once."""
@@ -298,15 +304,8 @@ class Clusters(Stage[Partition]):
         self.send(attempt, "clusters", clusters, clusters["node"])
 
 
-@dataclass(frozen=True, slots=True)
 class Places(Stage[Partition]):
-    """Tells each document of a content what its content has learnt.
-
-    Attributes:
-        packs: how many there are.
-    """
-
-    packs: int
+    """Tells each document of a content what its content has learnt."""
 
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write places."""
@@ -327,7 +326,7 @@ class Places(Stage[Partition]):
         places = np.empty(len(order), PLACE)
         places[order] = np.repeat(learnt, contents["exact_size"])
         places["row"] = occurrences["row"]
-        send(attempt, "places", places, occurrences["pack"].astype(np.int64), self.packs)
+        self.send_to_packs(attempt, "places", places, occurrences["pack"])
 
 
 class Sorted(Stage[Pack]):

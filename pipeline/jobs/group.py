@@ -117,7 +117,7 @@ def _group(
     told = chain.partitions(
         contents=[contents], known=known, clusters=[clusters], occurrences=[documents]
     )
-    places = chain.run("places", partial(stages.Places, packs=len(packs)), told)
+    places = chain.run("places", stages.Places, told)
     boxes = places.boxes("places", len(packs))
     packs = [replace(pack, places=boxes[pack.number]) for pack in packs]
     in_order = chain.run("sorted", stages.Sorted, packs)
@@ -139,10 +139,10 @@ def _contained(chain: Chain, packs: Sequence[Pack]) -> list[Pack]:
     fragments = chain.run("fragments", containment.Fragments, packs)
     told = chain.partitions(fragments=[fragments])
     told = chain.partitions(pairs=[chain.run("holders", containment.Holders, told)])
-    chosen = chain.run("containers", partial(containment.Containers, packs=count), told)
+    chosen = chain.run("containers", containment.Containers, told)
     boxes = chosen.boxes("containers", count)
     outer = [replace(pack, containers=boxes[pack.number]) for pack in packs]
-    boxes = chain.run("named", partial(containment.Named, packs=count), outer).boxes("held", count)
+    boxes = chain.run("named", containment.Named, outer).boxes("held", count)
     return [replace(pack, held=boxes[pack.number]) for pack in packs]
 
 
