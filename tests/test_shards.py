@@ -22,13 +22,13 @@ from pipeline import storage
 from pipeline.errors import IntegrityError, OptionError, RunError
 from pipeline.jobs.select import select
 from pipeline.run import Run
-from pipeline.selection import manifest
+from pipeline.selection import contest, manifest
 from pipeline.selection.manifest import Manifest
 from pipeline.selection.recipe import Recipe, ShardSizes
 from pipeline.selection.shards import Piece, Slice, cut
 from pipeline.tasks import commits
 from pipeline.verify import verify
-from schemas import DOCUMENTS, SCORES, SHARDS
+from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS, Table
 from schemas.files import file_schema
 from tests.made_run import BUNDLE, InProcess, Page, make_run, put, scores_of, selected
 
@@ -230,6 +230,41 @@ def test_what_is_gone_is_written_again(run: Run, gone: str) -> None:
     assert files(run) == before
 
 
+def test_decisions_that_were_altered_are_made_again(run: Run) -> None:
+    recipe = Recipe("r", shards=SMALL)
+    selected(run, recipe)
+    before = files(run)
+    decisions = next(Path(run.selected("trial")).glob("decisions/t2-*.parquet"))
+    data = bytearray(decisions.read_bytes())
+    data[len(data) // 2] ^= 1
+    decisions.write_bytes(data)
+    selected(run, recipe)
+    assert files(run) == before
+    next(Path(run.selected("trial")).glob("decisions/t2.json")).unlink()
+    selected(run, recipe)
+    assert files(run) == before
+
+
+def test_what_a_killed_contest_left_goes_with_the_next_select(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signatures of clusters are spilled among the staged files, and nowhere else."""
+    seen: list[Path] = []
+    spill = contest._Spill
+
+    def spilling(folder: Path, partitions: int) -> contest._Spill:
+        seen.extend([folder, *folder.iterdir()])
+        return spill(folder, partitions)
+
+    monkeypatch.setattr(contest, "_Spill", spilling)
+    left = Path(run.selected("trial"), "staged", "scratch", "0.arrow")
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"left by a killed command")
+    selected(run, Recipe("r"))
+    assert seen == [left.parent]
+    assert not left.parent.parent.exists()
+
+
 def test_an_object_store_holds_the_same_bytes_as_a_disk(run: Run) -> None:
     bucket = "memory://shards"
     stored = make_run(
@@ -272,11 +307,22 @@ def test_scores_of_other_documents_are_refused(run: Run) -> None:
         selected(run, Recipe("r"))
 
 
-def test_parts_of_another_version_are_refused_before_any_work(run: Run) -> None:
-    path = next(Path(run.documents).glob("t2-documents-*"))
-    older = pq.read_table(path).drop_columns(["ja_score"])
-    put(run.documents, "t2", replace(DOCUMENTS, columns=DOCUMENTS.without(["ja_score"])), older)
-    with pytest.raises(RunError, match="without the column 'ja_score'"):
+@pytest.mark.parametrize(
+    ("table", "column", "remedy"),
+    [
+        (DOCUMENTS, "ja_score", "Extract into a new folder"),
+        (GROUPS, "cluster_size", "Run `seimai group` again"),
+    ],
+    ids=["documents", "groups"],
+)
+def test_parts_of_another_version_are_refused_with_the_stage_to_do_again(
+    run: Run, table: Table, column: str, remedy: str
+) -> None:
+    folder = {"documents": run.documents, "groups": run.groups}[table.name]
+    path = next(Path(folder).glob(f"t2-{table.name}-*"))
+    older = pq.read_table(path).drop_columns([column])
+    put(folder, "t2", replace(table, columns=table.without([column])), older)
+    with pytest.raises(RunError, match=f"without the column '{column}'.*{remedy}"):
         selected(run, Recipe("r"))
 
 

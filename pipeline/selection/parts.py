@@ -14,6 +14,12 @@ from schemas import DOCUMENTS, GROUPS, SCORES, Table
 
 TABLES = {"documents": DOCUMENTS, "scores": SCORES, "groups": GROUPS}
 
+_MADE_AGAIN = {
+    "documents": "Extract into a new folder with this version.",
+    "scores": "Run `seimai score` again: the documents stay as they are.",
+    "groups": "Run `seimai group` again: the documents stay as they are.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -72,7 +78,7 @@ class Part:
             raise RunError(
                 f"{path}: schema {table.name} {version} without the column {missing[0]!r} found, "
                 f"{table.name} {table.version} expected: another version of seimai wrote it. "
-                "Extract into a new folder with this version."
+                f"{_MADE_AGAIN[table.name]}"
             )
 
     def _read(self, table: Table, columns: Sequence[str]) -> pa.Table:
