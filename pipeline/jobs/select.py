@@ -12,7 +12,7 @@ from pipeline.selection.manifest import Manifest
 from pipeline.selection.parts import Part, aligned_parts, digests
 from pipeline.selection.recipe import Recipe
 from pipeline.selection.staging import Staging
-from pipeline.tasks import Commit, commits, part_path, sweep, withdraw
+from pipeline.tasks import Commit, commits, intact, part_path, sweep, withdraw
 from schemas import TABLES
 
 
@@ -46,7 +46,7 @@ def select(run: Run, recipe: Recipe, name: str, execution: Execution, bundle: st
     if finished := _finished(folder, settings):
         staging.clear()
         return finished
-    decided = _decide(parts, recipe, staging.decisions, settings)
+    decided = _decide(parts, recipe, staging, settings)
     paths = [part_path(staging.decisions, decided[part.task], "decisions") for part in parts]
     tasks = shards.plan(parts, paths, recipe.shards, recipe.seed)
     work = shards.WriteShard(staging.shards, settings, recipe)
@@ -73,18 +73,19 @@ def _settings(recipe: Recipe, made_of: Mapping[str, object]) -> str:
 
 
 def _decide(
-    parts: Sequence[Part], recipe: Recipe, folder: str, settings: str
+    parts: Sequence[Part], recipe: Recipe, staging: Staging, settings: str
 ) -> Mapping[str, Commit]:
     """The decisions on all parts; all of them are made again unless all are there."""
-    done = commits(folder)
+    folder = staging.decisions
+    done = intact(folder)
     if done.keys() == {part.task for part in parts} and all(
-        commit.settings == settings and storage.exists(part_path(folder, commit, "decisions"))
-        for commit in done.values()
+        commit.settings == settings for commit in done.values()
     ):
         return done
-    for task in done:
+    for task in commits(folder):
         withdraw(folder, task)
-    contest.decide(parts, recipe, folder, settings)
+    with staging.scratch() as scratch:
+        contest.decide(parts, recipe, folder, settings, scratch)
     sweep(folder)
     return commits(folder)
 
@@ -96,12 +97,16 @@ def _finished(folder: str, settings: str) -> Manifest | None:
     found = manifest.read(folder)
     if found["origin"]["settings"] != settings:
         return None
-    listed = [
-        *((storage.join(folder, one["name"]), one["bytes"]) for one in found["shards"]),
-        *(
-            (storage.join(folder, "decisions", one["name"]), one["bytes"])
-            for one in found["decisions"]
-        ),
-    ]
-    whole = all(storage.exists(path) and storage.size(path) == size for path, size in listed)
-    return found if whole else None
+    sizes = storage.sizes(folder)
+    whole = all(sizes.get(shard["name"]) == shard["bytes"] for shard in found["shards"])
+    return found if whole and _decided(folder, found) else None
+
+
+def _decided(folder: str, said: Manifest) -> bool:
+    """Whether the decisions that a manifest lists are there to the byte: pages are made of them."""
+    home = storage.join(folder, "decisions")
+    there = {commit.files["decisions"].name for commit in intact(home).values()}
+    return all(
+        part["name"] in there and storage.sha256(storage.join(home, part["name"])) == part["sha256"]
+        for part in said["decisions"]
+    )

@@ -7,7 +7,6 @@ partition at a time. `docs/scale.md` has the arithmetic.
 """
 
 import itertools
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -89,7 +88,9 @@ class _Outcome:
     late: Sequence[Hits]
 
 
-def decide(parts: Sequence[Part], recipe: Recipe, folder: str, settings: str) -> None:
+def decide(
+    parts: Sequence[Part], recipe: Recipe, folder: str, settings: str, scratch: Path
+) -> None:
     """Commit the decisions on every document, one row-aligned part for each of the run's parts.
 
     Args:
@@ -97,18 +98,18 @@ def decide(parts: Sequence[Part], recipe: Recipe, folder: str, settings: str) ->
         recipe: what to keep.
         folder: where the decisions are committed.
         settings: the digest of all that shapes them.
+        scratch: an empty folder on this machine, for the signatures of clusters.
     """
     judge = Judge(recipe)
     begins = [0, *itertools.accumulate(part.rows for part in parts)]
     shares = _shares(parts, judge)
-    with tempfile.TemporaryDirectory(prefix="seimai-clusters-") as scratch:
-        spill = _Spill(Path(scratch), 1 + begins[-1] // ROWS_A_PARTITION)
-        with spill:
-            entered = [
-                _enter(part, begin, judge, shares, spill)
-                for part, begin in zip(parts, begins[:-1], strict=True)
-            ]
-        removals = _remove(spill, recipe.duplicates)
+    spill = _Spill(scratch, 1 + begins[-1] // ROWS_A_PARTITION)
+    with spill:
+        entered = [
+            _enter(part, begin, judge, shares, spill)
+            for part, begin in zip(parts, begins[:-1], strict=True)
+        ]
+    removals = _remove(spill, recipe.duplicates)
     everyone = _joined(entered)
     contained = _contained(everyone, removals)
     late = _over_caps(everyone, removals.with_others(contained), recipe)

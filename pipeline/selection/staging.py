@@ -6,7 +6,10 @@ Then the old manifest is removed, the new files are moved to their plain names, 
 manifest is put. A reader that finds a manifest finds all that it lists.
 """
 
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +41,25 @@ class Staging:
     def shards(self) -> str:
         """Where shards are committed first."""
         return storage.join(self.folder, "staged", "shards")
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder on this machine for what need not outlive the work; empty, and gone at the end.
+
+        It lies among the staged files where these are on this machine too, so that the next select
+        finds and removes what one that was killed has left.
+        """
+        if not storage.is_local(self.folder):
+            with tempfile.TemporaryDirectory(prefix="seimai-") as folder:
+                yield Path(folder)
+            return
+        path = Path(storage.local(storage.join(self.folder, "staged", "scratch")))
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path)
 
     def take_place(
         self,
