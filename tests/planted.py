@@ -160,7 +160,7 @@ def members(views: Sequence[str]) -> pa.Table:
     digests = content_hashes(views).to_pylist()
     columns = {
         "id": [_id(row) for row in range(len(views))],
-        "cluster_id": [_id(row) for row in cluster],
+        "cluster_id": [_id(row) for row in cluster.tolist()],
         "exact_id": [_id(first.setdefault(digest, row)) for row, digest in enumerate(digests)],
         "signature": signatures(views),
         "quality": -np.arange(len(views), dtype=float),

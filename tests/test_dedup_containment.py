@@ -111,6 +111,18 @@ def test_containers_do_not_depend_on_splits(
     assert sum(row["contained_in"] is not None for row in found.values()) >= 46
 
 
+def test_pages_that_were_read_twice_are_as_contained_as_once(tmp_path: Path) -> None:
+    pages = site_of(10)
+    _, expected = grouped(tmp_path / "once", pages)
+    run = make_run(tmp_path / "twice", {"t00": pages, "t01": pages})
+    group(run, InProcess())
+    for task in ("t00", "t01"):
+        rows = pq.read_table(next(Path(run.groups).glob(f"{task}-groups-*"))).to_pylist()
+        for page, row in zip(pages, rows, strict=True):
+            for name in ("contained_in", "containment"):
+                assert row[name] == expected[page.url][name]
+
+
 def test_two_workers_commit_the_same_bytes(tmp_path: Path) -> None:
     pages = site_of(10)
     here, _ = grouped(tmp_path / "here", pages, 2)

@@ -101,6 +101,23 @@ def test_a_part_of_groups_stands_beside_its_part_of_documents(tmp_path: Path) ->
         assert pq.read_table(path)["id"].equals(ids["id"])
 
 
+def test_a_document_that_was_read_twice_is_one_copy_of_itself(tmp_path: Path) -> None:
+    """The same record comes twice where a file was given under two names: twice the same id."""
+    run = make_run(tmp_path, {"t1": PAGES[:4], "t2": [PAGES[0], PAGES[3]]})
+    found = group(run, InProcess())
+    sake, near, _, tea, again, tea_again = groups_in_order(run)
+    assert (sake, tea) == (again, tea_again)
+    assert (sake["exact_size"], near["cluster_size"], tea["exact_size"]) == (3, 4, 2)
+    assert (found.documents, found.exact_copies, found.clustered, found.clusters) == (6, 3, 6, 2)
+
+
+def groups_in_order(run: Run) -> list[dict[str, Any]]:
+    done = commits(run.groups).values()
+    read = [pq.read_table(part_path(run.groups, commit, "groups")) for commit in done]
+    rows: list[dict[str, Any]] = pa.concat_tables(read).to_pylist()
+    return rows
+
+
 def planted_pages(documents: int) -> list[Page]:
     texts = [text for family in families(seeded(7), documents) for text in family]
     texts += drifting(seeded(8), article(seeded(9), 300), 40, 0.02)

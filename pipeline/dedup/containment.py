@@ -72,7 +72,8 @@ PAIR = np.dtype(
     ]
 )
 """A document and a longer one: their ids and places, the sample of the first and how much of it
-they share, the characters of the second."""
+they share, the characters of the second. The place is what tells documents apart, since a crawl
+that was read twice holds an id twice."""
 
 CONTAINER = np.dtype([("outer_at", "<u4", (2,)), ("inner_at", "<u4", (2,)), ("containment", "<f4")])
 """The best container of a document, still by its place."""
@@ -117,11 +118,13 @@ def pairs_of(fragments: NDArray[np.void]) -> NDArray[np.void]:
 
     Returns:
         A row of `PAIR` for each document and each longer one that is among the longest in a bucket
-        of both, ascending by the two; `shared` counts the buckets that are here.
+        of both, ascending by their places; `shared` counts the buckets that are here.
     """
     rows = in_company(fragments)
-    rows = rows[np.lexsort((rows["id"], ~rows["chars"], rows["key"]))]  # the longest first
-    _, first, number = np.unique(rows["id"], return_index=True, return_inverse=True)
+    at = _number_of_place(rows["pack"], rows["row"])
+    longest_first = np.lexsort((at, rows["id"], ~rows["chars"], rows["key"]))
+    rows = rows[longest_first]
+    _, first, number = np.unique(at[longest_first], return_index=True, return_inverse=True)
     begins = np.ones(len(rows), bool)
     begins[1:] = rows["key"][1:] != rows["key"][:-1]
     start = np.maximum.accumulate(np.where(begins, np.arange(len(rows)), 0))
@@ -147,24 +150,24 @@ def containers(pairs: NDArray[np.void]) -> NDArray[np.void]:
             several, whose counts add up.
 
     Returns:
-        `CONTAINER` rows, ascending by the inner document's id, for documents with a sample of
+        `CONTAINER` rows, ascending by the inner document's place, for documents with a sample of
         `MIN_GRAMS` of which at least `FLOOR` is in one longer document; of several that hold as
         much, it is the longest, and then the one with the smallest id.
     """
     pairs = pairs[pairs["grams"] >= MIN_GRAMS]
-    pairs = pairs[np.lexsort((pairs["outer"], pairs["inner"]))]
+    inner, outer = (_number_of_place(*pairs[name].T) for name in ("inner_at", "outer_at"))
+    order = np.lexsort((outer, inner))
+    pairs, inner, outer = pairs[order], inner[order], outer[order]
     begins = np.ones(len(pairs), bool)
-    begins[1:] = (pairs["inner"][1:] != pairs["inner"][:-1]) | (
-        pairs["outer"][1:] != pairs["outer"][:-1]
-    )
+    begins[1:] = (inner[1:] != inner[:-1]) | (outer[1:] != outer[:-1])
     starts = np.flatnonzero(begins)
     if not len(starts):
         return np.empty(0, CONTAINER)
     shared = np.add.reduceat(pairs["shared"].astype(np.int64), starts)
-    pairs = pairs[starts]
+    pairs, inner, outer = pairs[starts], inner[starts], outer[starts]
     containment = (shared / pairs["grams"]).astype(np.float32)
-    order = np.lexsort((pairs["outer"], ~pairs["chars"], -containment, pairs["inner"]))
-    inner = pairs["inner"][order]
+    order = np.lexsort((outer, pairs["outer"], ~pairs["chars"], -containment, inner))
+    inner = inner[order]
     best = order[np.append(True, inner[1:] != inner[:-1])]
     best = best[containment[best] >= FLOOR]
     chosen = np.empty(len(best), CONTAINER)
@@ -261,6 +264,11 @@ def _sites(hosts: Sequence[str]) -> _Words:
     """A number for the registered domain of each host."""
     domains = (registered_domain(host).encode() for host in hosts)
     return np.fromiter((xxhash.xxh3_64_intdigest(domain) for domain in domains), np.uint64)
+
+
+def _number_of_place(packs: NDArray[np.uint32], rows: NDArray[np.uint32]) -> _Words:
+    """A number for each place, in the order of the places."""
+    return packs.astype(np.uint64) << np.uint64(32) | rows
 
 
 def _with_holder(

@@ -66,8 +66,10 @@ CLUSTER = np.dtype([("node", "<u8"), *_CLUSTER])
 HELD = np.dtype([("row", "<u4"), *_HELD])
 """What a document learns of the longer one that contains it; known by its row in its pack."""
 
-PLACE = np.dtype([("row", "<u4"), *_EXACT, *_CLUSTER, *_HELD])
-"""What `groups` says of a document, which is known by its row in its pack; NaN if not contained."""
+PLACE = np.dtype([("row", "<u4"), ("first", "?"), *_EXACT, *_CLUSTER, *_HELD])
+"""What `groups` says of a document, which is known by its row in its pack; NaN if not contained.
+Of the rows of a content's smallest id, which are several where a crawl was read twice, one is
+`first`."""
 
 _Words = NDArray[np.uint64]
 
@@ -322,10 +324,12 @@ class Places(Stage[Partition]):
         for name in ("cluster_id", "cluster_size"):
             learnt[name][found] = clusters[name][at]
         occurrences = receive(task.boxes["occurrences"], OCCURRENCE)
-        order = np.lexsort(_keys(occurrences["hash"]))
+        place = occurrences["row"], occurrences["pack"]
+        order = np.lexsort([*place, *_keys(occurrences["id"]), *_keys(occurrences["hash"])])
         places = np.empty(len(order), PLACE)
         places[order] = np.repeat(learnt, contents["exact_size"])
         places["row"] = occurrences["row"]
+        places["first"][order] = _begins(occurrences["hash"][order])
         self.send_to_packs(attempt, "places", places, occurrences["pack"])
 
 
@@ -375,10 +379,12 @@ class Groups(Stage[Part]):
         attempt.table("groups", GROUPS.arrow).write(pa.table(columns, GROUPS.arrow))
         own = id_words(ids)
         attempt.count("documents", len(places))
-        attempt.count("exact_copies", int((own != places["exact_id"]).any(axis=1).sum()))
+        is_first = places["first"] & (own == places["exact_id"]).all(axis=1)
+        attempt.count("exact_copies", int((~is_first).sum()))
         attempt.count("clustered", int((places["cluster_size"] > 1).sum()))
         attempt.count("contained", int(is_held.sum()))
-        attempt.count("clusters", int((own == places["cluster_id"]).all(axis=1).sum()))
+        is_smallest = is_first & (own == places["cluster_id"]).all(axis=1)
+        attempt.count("clusters", int(is_smallest.sum()))
         for name, value in self.notes.items():
             attempt.note(name, value)
 
@@ -439,9 +445,14 @@ def _keys(words: _Words) -> tuple[_Words, _Words]:
 
 def _starts(sorted_rows: _Words) -> NDArray[np.intp]:
     """Where each run of equal rows starts."""
+    return np.flatnonzero(_begins(sorted_rows))
+
+
+def _begins(sorted_rows: _Words) -> NDArray[np.bool_]:
+    """Whether each row is the first of a run of equal ones."""
     begins = np.ones(len(sorted_rows), bool)
     begins[1:] = (sorted_rows[1:] != sorted_rows[:-1]).any(axis=1)
-    return np.flatnonzero(begins)
+    return begins
 
 
 def first_of_each(hashes: _Words) -> NDArray[np.intp]:
