@@ -1,20 +1,23 @@
 """The commands `seimai classifiers …`."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from classifiers.bundle import load, save
+from classifiers.bundle import Bundle, load, save
 from classifiers.card import model_card
 from classifiers.compare import compare
-from classifiers.evaluate import as_text, evaluate, worst_errors
+from classifiers.evaluate import Judged, as_text, evaluate, sites_with_errors, worst_errors
 from classifiers.explain import explain
-from classifiers.labels import CLASSES, read_labels
+from classifiers.labels import CLASSES, Doubt, read_doubts, read_labels
+from classifiers.page import Evaluation, render
 from classifiers.propose import proposals
-from classifiers.runs import documents, judged, labelled_documents
+from classifiers.runs import check_scored_by, documents, judged, labelled_documents
 from classifiers.train import Settings, train_bundle
+from pipeline.errors import OptionError
 
 
 @click.group("classifiers")
@@ -52,32 +55,97 @@ def train_command(run: str, labels: str, out: str, licence: str) -> None:
 @classifiers.command("evaluate")
 @_run
 @_labels
-@click.option("--bundle", metavar="NAME", help="Whose scores; the shipped one's if unset.")
+@click.option(
+    "--bundle",
+    metavar="BUNDLE",
+    help="Whose scores and thresholds: a bundle's folder, or its name below RUN/scores; the "
+    "shipped one if unset.",
+)
+@click.option(
+    "--thresholds",
+    metavar="FOLDER",
+    help="Judge at the thresholds of this bundle instead of at its own.",
+)
+@click.option(
+    "--doubts",
+    metavar="FILE",
+    help="Labels that look wrong (as docs/labels.tsv): figures are given with and without them.",
+)
 @click.option("--out", metavar="FILE", help="Write all figures there, as JSON.")
+@click.option(
+    "--page", metavar="FILE", help="Write a page there: curves, slices, worst errors with text."
+)
 @click.option("--errors", is_flag=True, help="Show the worst errors, with the start of their text.")
-def evaluate_command(
-    run: str, labels: str, bundle: str | None, out: str | None, errors: bool
+def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
+    run: str,
+    labels: str,
+    bundle: str | None,
+    thresholds: str | None,
+    doubts: str | None,
+    out: str | None,
+    page: str | None,
+    errors: bool,
 ) -> None:
-    r"""Hold a run's scores against labels; thresholds are the shipped bundle's.
+    r"""Hold a run's scores against labels: any table of the same form, of any pages of the run.
+
+    Classes that the table says nothing of are not measured. With --bundle FOLDER, the run's scores
+    of that name are checked to be that bundle's.
 
     \b
     Example:
-      seimai classifiers evaluate --run RUN --labels labels.tsv --out figures.json
+      seimai classifiers evaluate --run RUN --labels labels.tsv --page evaluation.html
     """
-    shipped = load()
-    pages, texts = judged(run, bundle or shipped.name, read_labels(labels))
-    figures = evaluate(pages, shipped.thresholds)
+    scored_by, scores = _scoring(run, bundle, thresholds)
+    cuts = (load(thresholds) if thresholds or scored_by is None else scored_by).thresholds
+    known = read_labels(labels, complete=False)
+    doubted = read_doubts(doubts) if doubts else []
+    judgement, texts = judged(run, scores, known)
+    figures = evaluate(judgement, cuts, doubted)
+    unmatched = len({label.url for label in known} - {label.url for label in judgement.labels})
+    figures["labels_not_in_the_run"] = unmatched
+    for place, (name, of_class) in enumerate(figures["classes"].items()):
+        of_class["sites"] = sites_with_errors(judgement, place, cuts[name])
     if out:
         Path(out).write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    if page:
+        names = {"bundle": scores, "thresholds": thresholds or scores, "run": run, "labels": labels}
+        shown = Evaluation(names, judgement, texts, figures, scored_by, doubted, unmatched)
+        Path(page).write_text(render(shown), "utf-8")
+    click.echo(f"{figures['pages']} labelled documents; {unmatched} labels of pages not in the run")
     for line in as_text(figures):
         click.echo(line)
     if errors:
-        for place, name in enumerate(CLASSES):
-            click.echo(f"\n{name}: furthest from their label")
-            for row in worst_errors(pages, place):
-                said, label = pages.chances[row, place], pages.labels[row]
-                start = texts[row][:80].replace("\n", " / ")
-                click.echo(f"{said:.3f} labelled {label.truth[place]:d}  {label.url}\n    {start}")
+        for line in _errors_as_text(judgement, texts, doubted):
+            click.echo(line)
+
+
+def _scoring(run: str, named: str | None, thresholds: str | None) -> tuple[Bundle | None, str]:
+    """Finds the bundle that a run is scored with, if it is at hand, and the name of its scores."""
+    shipped = load()
+    if named is None or named == shipped.name:
+        bundle = shipped
+    elif Path(named).is_dir():
+        bundle = load(named)
+    elif thresholds:
+        return None, named
+    else:
+        raise OptionError(
+            f"--bundle {named}: this is no bundle's folder, so its thresholds are not known. Give "
+            "the folder of the bundle, or --thresholds with the folder of another."
+        )
+    check_scored_by(run, bundle)
+    return bundle, bundle.name
+
+
+def _errors_as_text(
+    judgement: Judged, texts: Sequence[str], doubts: Sequence[Doubt]
+) -> Iterator[str]:
+    for place, name in enumerate(CLASSES):
+        yield f"\n{name}: furthest from their label"
+        for row in worst_errors(judgement, place, doubts=doubts):
+            said, label = judgement.chances[row, place], judgement.labels[row]
+            start = texts[row][:80].replace("\n", " / ")
+            yield f"{said:.3f} labelled {label.truth[place]:d}  {label.url}\n    {start}"
 
 
 @classifiers.command("compare")

@@ -1,14 +1,16 @@
 """Labelled pages: read, grouped by who made them, split so that no site is on both sides."""
 
 import csv
+import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -18,6 +20,9 @@ CLASSES: Final = ("noise", "affiliate", "adult")
 """What pages are labelled with; a page can carry several."""
 
 CONFIDENCES: Final = ("high", "mid", "low")
+
+_SAID: Final = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+_UNSAID: Final = {"", "none", "nan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Label:
         genre: what kind of page it is; empty if not said.
         confidence: high, mid or low.
         language: its language, as labelled; empty if not said.
+        known: of which classes the table says anything; `truth` is False of the others.
     """
 
     url: str
@@ -45,19 +51,41 @@ class Label:
     genre: str
     confidence: str
     language: str
+    known: tuple[bool, ...] = (True,) * len(CLASSES)
 
     def agreed(self, place: int) -> bool:
         """Whether two readers gave the class at `place` of `CLASSES` the same label."""
         return self.second is not None and self.second[place] == self.truth[place]
 
 
-def read_labels(path: str) -> list[Label]:
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A label that was read again and looks wrong.
+
+    Attributes:
+        url: the page.
+        name: the class.
+        label: what its label says.
+        should_be: what it should say; None where readers may differ.
+        reason: why, in a few words.
+    """
+
+    url: str
+    name: str
+    label: bool
+    should_be: bool | None
+    reason: str
+
+
+def read_labels(path: str, complete: bool = True) -> list[Label]:
     """Reads a label table: TSV with a header, JSONL or Parquet, by the file's ending.
 
     Args:
-        path: the file. Columns `url`, `noise`, `affiliate` and `adult` (0 or 1) are needed;
+        path: the file. The column `url` is needed, and 0 or 1 in `noise`, `affiliate` and `adult`;
             `site`, `owner`, `audit`, `hard_negative`, `genre`, `confidence` and `lang` are read
             where they are.
+        complete: whether every page must have a label for every class, as training needs; judging
+            leaves a page out of the classes that it has no label for.
 
     Raises:
         InputError: the file cannot be read, or a row lacks a label; names the row.
@@ -65,13 +93,46 @@ def read_labels(path: str) -> list[Label]:
     labels = []
     for number, row in enumerate(_rows(Path(path)), start=1):
         try:
-            labels.append(_label(row))
+            labels.append(_label(row, complete))
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(
-                f"{path}: row {number} is no label ({error!r}); a row needs url, and 0 or 1 "
-                f"for each of {', '.join(CLASSES)}."
+                f"{path}: row {number} is no label ({error!r}); a row needs url, and 0 or 1 for "
+                f"{'each' if complete else 'any'} of {', '.join(CLASSES)}."
             ) from error
     return labels
+
+
+def read_doubts(path: str) -> list[Doubt]:
+    """Reads a table of doubtful labels, in the forms that `read_labels` reads.
+
+    Args:
+        path: the file, with the columns `url`, `class`, `label` (0 or 1), `should_be` (0, 1 or
+            `open`) and `reason`.
+
+    Raises:
+        InputError: the file cannot be read, or a row is none of that; names the row.
+    """
+    doubts = []
+    for number, row in enumerate(_rows(Path(path)), start=1):
+        try:
+            doubts.append(_doubt(row))
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(
+                f"{path}: row {number} is no doubt about a label ({error!r}); a row needs url, "
+                f"class (one of {', '.join(CLASSES)}), label (0 or 1), should_be (0, 1 or open) "
+                "and reason."
+            ) from error
+    return doubts
+
+
+def as_markdown(doubts: Iterable[Doubt]) -> Iterator[str]:
+    """Writes doubtful labels as the lines of a table, in their order."""
+    yield "| page | class | label | should be | why |"
+    yield "|---|---|---|---|---|"
+    for doubt in doubts:
+        should_be = "open" if doubt.should_be is None else f"{doubt.should_be:d}"
+        page = doubt.url.removeprefix("https://").removeprefix("http://")
+        yield f"| `{page}` | {doubt.name} | {doubt.label:d} | {should_be} | {doubt.reason} |"
 
 
 def groups(labels: Sequence[Label]) -> NDArray[np.intp]:
@@ -144,31 +205,65 @@ def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
         if path.suffix == ".parquet":
             rows: list[Mapping[str, Any]] = pq.read_table(path).to_pylist()
             return rows
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"The label file {path} cannot be read ({error}).") from error
-    if path.suffix == ".jsonl":
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    return list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix == ".jsonl":
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InputError(
+            f"The label file {path} cannot be read ({error}); TSV with a header, .jsonl and "
+            ".parquet are known, in UTF-8."
+        ) from error
+    return list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def _label(row: Mapping[str, Any]) -> Label:
-    audit = str(row.get("audit") or "")
+def _label(row: Mapping[str, Any], complete: bool) -> Label:
     site = row.get("site") or row["url"]
+    said = [_unless_unsaid(row[name] if complete else row.get(name)) for name in CLASSES]
+    known = tuple(answer is not None for answer in said)
+    if not all(known) if complete else not any(known):
+        missing = [name for name, there in zip(CLASSES, known, strict=True) if not there]
+        raise ValueError(f"no label for {', '.join(missing)}")
     return Label(
         url=row["url"],
         site=site,
         owner=row.get("owner") or site,
-        truth=tuple(_yes(row[name]) for name in CLASSES),
-        second=tuple(map(_yes, audit.zfill(len(CLASSES)))) if audit else None,
-        hard_negative=frozenset((row.get("hard_negative") or "").replace(",", " ").split()),
+        truth=tuple(map(bool, said)),
+        second=_second(row.get("audit")),
+        hard_negative=frozenset(_words(row.get("hard_negative"))),
         genre=row.get("genre") or "",
         confidence=row.get("confidence") or "high",
         language=row.get("lang") or "",
+        known=known,
     )
 
 
+def _doubt(row: Mapping[str, Any]) -> Doubt:
+    if (name := row["class"]) not in CLASSES:
+        raise ValueError(f"{name!r} is no class")
+    should_be = None if row["should_be"] == "open" else _yes(row["should_be"])
+    return Doubt(row["url"], name, _yes(row["label"]), should_be, row["reason"])
+
+
+def _second(audit: object) -> tuple[bool, ...] | None:
+    """The labels of the second reader, a digit a class; tables of numbers lose leading zeros."""
+    if str(audit).lower() in _UNSAID:
+        return None
+    digits = str(audit).removesuffix(".0").zfill(len(CLASSES))
+    if len(digits) != len(CLASSES):
+        raise ValueError(f"audit {audit!r} is not {len(CLASSES)} digits")
+    return tuple(map(_yes, digits))
+
+
+def _words(names: str | Sequence[str] | None) -> Sequence[str]:
+    return names.replace(",", " ").split() if isinstance(names, str) else names or ()
+
+
+def _unless_unsaid(value: object) -> bool | None:
+    return None if str(value).strip().lower() in _UNSAID else _yes(value)
+
+
 def _yes(value: object) -> bool:
-    if str(value) in {"0", "1", "False", "True"}:
-        return str(value) in {"1", "True"}
-    raise ValueError(f"{value!r} is neither 0 nor 1")
+    said = _SAID.get(str(value).strip().lower())
+    if said is None:
+        raise ValueError(f"{value!r} is neither 0 nor 1")
+    return said

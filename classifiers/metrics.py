@@ -1,6 +1,7 @@
 """Measures of a classifier on labelled pages, with intervals over sites."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -36,13 +37,14 @@ def threshold_at_precision(truth: Truth, chances: Chances, precision: float) -> 
     """Finds the threshold of the largest recall at a precision or better.
 
     Returns:
-        The threshold (flag what is at or over it) and its recall; (1.0, 0.0) if none reaches it.
+        The threshold (flag what is at or over it) and its recall; (1.0, 0.0) if none reaches it,
+        (1.0, NaN) without a positive page.
 
     >>> threshold_at_precision(np.array([True, True, False]), np.array([0.9, 0.6, 0.4]), 0.95)
     (0.6, 1.0)
     """
     if not truth.any():
-        return 1.0, 0.0
+        return 1.0, float("nan")
     precisions, recalls, thresholds = precision_recall_curve(truth, chances)
     reached = np.flatnonzero((precisions[:-1] >= precision) & (recalls[:-1] > 0))
     if not len(reached):
@@ -51,12 +53,42 @@ def threshold_at_precision(truth: Truth, chances: Chances, precision: float) -> 
     return float(thresholds[best]), float(recalls[best])
 
 
-def calibration_error(truth: Truth, chances: Chances) -> float:
-    """Returns the expected calibration error: the gap of chance and share, weighted by bin."""
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """What became of the pages of each bin of chances.
+
+    Attributes:
+        count: pages in each bin, shape (BINS,).
+        said: the mean chance of each bin's pages, NaN where there is none.
+        happened: the share of them that are of the class, NaN where there is none.
+    """
+
+    count: NDArray[np.int64]
+    said: NDArray[np.float64]
+    happened: NDArray[np.float64]
+
+
+def reliability(truth: Truth, chances: Chances) -> Reliability:
+    """Holds chances against what came true, by bins of equal width."""
     bins = np.minimum((chances * BINS).astype(int), BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    gaps = np.bincount(bins, chances - truth, minlength=BINS)
-    return float(np.abs(gaps).sum() / max(1, counts.sum()))
+    count = np.bincount(bins, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        said = np.bincount(bins, chances, minlength=BINS) / count
+        happened = np.bincount(bins, truth, minlength=BINS) / count
+    return Reliability(count, said, happened)
+
+
+def calibration_error(truth: Truth, chances: Chances) -> float:
+    """Returns the expected calibration error: the gap of chance and share, weighted by bin.
+
+    After Naeini et al., AAAI 2015. NaN without a page. It is never 0 on few pages: chance alone
+    moves the share of a bin by about the square root of its pages.
+    """
+    if not len(truth):
+        return float("nan")
+    found = reliability(truth, chances)
+    gaps = np.abs(np.nan_to_num(found.said - found.happened))
+    return float(gaps @ found.count / len(truth))
 
 
 def brier(truth: Truth, chances: Chances) -> float:
@@ -69,22 +101,41 @@ def interval_over_groups(
     group: NDArray[np.intp],
     samples: int = 200,
 ) -> tuple[float, float]:
-    """Bootstraps a measure over site groups, since pages of one site err together.
+    """Bootstraps one measure over site groups: `intervals_over_groups`, with one name."""
+    return intervals_over_groups(lambda rows: {"": measure(rows)}, group, samples)[""]
+
+
+def intervals_over_groups(
+    measures: Callable[[NDArray[np.intp]], Mapping[str, float]],
+    group: NDArray[np.intp],
+    samples: int = 200,
+) -> dict[str, tuple[float, float]]:
+    """Bootstraps measures over site groups, since pages of one site err together.
 
     Args:
-        measure: takes row numbers, with repetition; NaN samples are left out.
+        measures: takes row numbers, with repetition, and names what it measured; NaN samples are
+            left out.
         group: a group number a row.
         samples: bootstrap samples; the seed is fixed.
 
     Returns:
-        The 2.5th and 97.5th percentile; NaN twice if no sample could be measured.
+        The 2.5th and 97.5th percentile by name; NaN twice where no sample could be measured, and
+        where all rows are of one group, from which nothing can be said of others.
     """
     rows = [np.flatnonzero(group == number) for number in np.unique(group)]
     random = np.random.default_rng(0)
-    drawn = (
-        measure(np.concatenate([rows[place] for place in random.integers(0, len(rows), len(rows))]))
-        for _ in range(samples if rows else 0)
-    )
+    if len(rows) < 2:
+        return dict.fromkeys(measures(np.arange(len(group))), (float("nan"), float("nan")))
+    drawn = [
+        measures(
+            np.concatenate([rows[place] for place in random.integers(0, len(rows), len(rows))])
+        )
+        for _ in range(samples)
+    ]
+    return {name: _middle([sample[name] for sample in drawn]) for name in drawn[0]}
+
+
+def _middle(drawn: list[float]) -> tuple[float, float]:
     known = [value for value in drawn if not np.isnan(value)]
     if not known:
         return float("nan"), float("nan")

@@ -1,14 +1,18 @@
 """Labelled documents of a run: its committed parts, joined with labels by URL."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from classifiers.bundle import Bundle
 from classifiers.evaluate import Judged
 from classifiers.facts import has_html
+from classifiers.kinds import KINDS_READ, kinds
 from classifiers.labels import CLASSES, Label
 from pipeline import storage
 from pipeline.errors import RunError
@@ -18,7 +22,10 @@ from schemas import PAGE_FACTS
 READ = ("id", "url", "title", "text", "page_text", *(fact.name for fact in PAGE_FACTS))
 """The columns of `documents` that classifiers read."""
 
-_BATCH_ROWS = 256
+_JUDGED: Final = tuple(dict.fromkeys((*READ, *KINDS_READ)))
+_BATCH_ROWS: Final = 256
+_CHECKED: Final = 32  # documents that are scored again to tell two bundles apart
+_SAME: Final = 1e-3  # chances are stored in 32 bits, and machines may differ in the last of them
 
 
 def documents(run: str) -> Iterator[pa.RecordBatch]:
@@ -28,8 +35,7 @@ def documents(run: str) -> Iterator[pa.RecordBatch]:
         RunError: the run has no committed documents.
     """
     for path in _parts(storage.join(run, "documents"), "documents").values():
-        with storage.open_read(path) as file:
-            yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(READ))
+        yield from _batches(path, READ)
 
 
 def labelled_documents(
@@ -46,7 +52,7 @@ def labelled_documents(
     """
     by_url = {label.url: label for label in labels}
     for batch in documents(run):
-        kept = batch.filter(pc.is_in(batch["url"], pa.array(by_url)))
+        kept = batch.filter(_has_url(batch, by_url))
         yield kept, [by_url[url] for url in kept["url"].to_pylist()]
 
 
@@ -56,34 +62,95 @@ def judged(run: str, bundle: str, labels: Sequence[Label]) -> tuple[Judged, list
     Args:
         run: the run's folder, scored with the bundle.
         bundle: the bundle's name, a folder below `RUN/scores`.
-        labels: what people say.
+        labels: what people say; those of pages that are not in the run are passed over.
 
     Returns:
         The scored pages with their labels, and the main text of each.
 
     Raises:
-        RunError: the run has no such scores, or none of the labelled pages.
+        RunError: the run has no such scores, or scores of other documents, or none of the labelled
+            pages.
     """
-    scored = _parts(storage.join(run, "scores", bundle), "scores")
-    chances: dict[str, list[float]] = {}
-    for path in scored.values():
-        with storage.open_read(path) as file:
-            table = pq.read_table(file, columns=["id", *CLASSES])
-        columns = np.column_stack([table[name].to_numpy() for name in CLASSES])
-        chances.update(zip(table["id"].to_pylist(), columns.tolist(), strict=True))
+    by_url = {label.url: label for label in labels}
     found: list[Label] = []
-    rows: list[list[float]] = []
+    chances: list[NDArray[np.float64]] = []
     html: list[bool] = []
     texts: list[str] = []
-    for batch, batch_labels in labelled_documents(run, labels):
-        found += batch_labels
-        rows += [chances[document] for document in batch["id"].to_pylist()]
-        html += has_html(batch).tolist()
-        texts += batch["text"].to_pylist()
+    of_kind: dict[str, list[str]] = {}
+    for batch, scored in _scored_documents(run, bundle):
+        wanted = _has_url(batch, by_url)
+        kept = batch.filter(wanted)
+        found += [by_url[url] for url in kept["url"].to_pylist()]
+        chances.append(scored[wanted.to_numpy(zero_copy_only=False)])
+        html += has_html(kept).tolist()
+        texts += kept["text"].to_pylist()
+        for way, kind in kinds(kept).items():
+            of_kind.setdefault(way, []).extend(kind.tolist())
     if not found:
-        raise RunError(f"{run}: none of its documents has one of the {len(labels)} labels' URLs.")
-    lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    return Judged(found, np.array(rows), np.array(html), lengths), texts
+        raise RunError(f"{run}: none of its documents has one of the {len(by_url)} labels' URLs.")
+    pages = Judged(
+        labels=found,
+        chances=np.concatenate(chances),
+        with_html=np.array(html),
+        n_chars=np.array([len(text) for text in texts], dtype=np.int64),
+        kinds={way: np.array(kind) for way, kind in of_kind.items()},
+    )
+    return pages, texts
+
+
+def check_scored_by(run: str, bundle: Bundle) -> None:
+    """Makes sure that a run's scores under a bundle's name are that bundle's.
+
+    A few documents are scored again: two bundles of one name are told apart by what they say.
+
+    Raises:
+        RunError: the run has no scores of that name, or another bundle's.
+    """
+    for batch, scored in _scored_documents(run, bundle.name):
+        first = batch.slice(0, _CHECKED)
+        furthest = float(np.abs(bundle.chances(first) - scored[:_CHECKED]).max(initial=0))
+        if furthest > _SAME:
+            raise RunError(
+                f"{storage.join(run, 'scores', bundle.name)} was written by another bundle of this "
+                f"name, or by another version of it: chances differ by {furthest:.3f}. Score the "
+                f"run again (`seimai score {run} --bundle FOLDER`), or name the folder of the "
+                "bundle that it was scored with."
+            )
+        return
+
+
+def _scored_documents(
+    run: str, bundle: str
+) -> Iterator[tuple[pa.RecordBatch, NDArray[np.float64]]]:
+    """Yields the documents of a run in batches, each with its chances, `(documents, classes)`."""
+    folder = storage.join(run, "scores", bundle)
+    scores = _parts(folder, "scores")
+    for task, path in _parts(storage.join(run, "documents"), "documents").items():
+        table = _scores(scores[task]) if task in scores else None
+        first = 0
+        for batch in _batches(path, _JUDGED):
+            rows = None if table is None else table.slice(first, len(batch))
+            first += len(batch)
+            if rows is None or not rows["id"].combine_chunks().equals(batch["id"]):
+                raise RunError(
+                    f"{folder}: holds no scores of the documents of {path}: they were extracted "
+                    "since. Run `seimai score` again."
+                )
+            yield batch, np.column_stack([rows[name].to_numpy() for name in CLASSES])
+
+
+def _has_url(batch: pa.RecordBatch, urls: Mapping[str, object]) -> pa.BooleanArray:
+    return pc.is_in(batch["url"], pa.array(urls, pa.string()))
+
+
+def _batches(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    with storage.open_read(path) as file:
+        yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(columns))
+
+
+def _scores(path: str) -> pa.Table:
+    with storage.open_read(path) as file:
+        return pq.read_table(file, columns=["id", *CLASSES])
 
 
 def _parts(folder: str, role: str) -> Mapping[str, str]:
