@@ -155,7 +155,7 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def measure(run: Run, documents: int, options: argparse.Namespace, against: str | None) -> None:
+def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequence[str]) -> None:
     """Group a run and print what that took."""
     watch = Watch(Path(run.groups))
     limit = 0 if options.rounds else LINKS_FOR_ONE_WORKER
@@ -186,11 +186,11 @@ def main() -> None:
         old = None
         if options.against:
             old = make_run(Path(scratch, "old"), 0, options.against)
-            measure(old, options.against, options, None)
+            measure(old, options.against, options, ())
         for documents in options.documents:
             folder = Path(scratch, str(documents))
             run = make_run(folder, options.against, options.against + documents)
-            measure(run, documents, options, old.path if old else None)
+            measure(run, documents, options, [old.path] if old else ())
             shutil.rmtree(folder)
 
 

@@ -245,8 +245,10 @@ def score_command(
 )
 @click.option(
     "--against",
+    multiple=True,
     metavar="OLD_RUN",
-    help="An old run, grouped with the same shape: its documents count as members too.",
+    help="An old run, grouped with the same shape: its documents count as members too. Give it "
+    "several times to name the runs that an old run was itself joined to.",
 )
 @_execution
 @click.pass_obj
@@ -254,7 +256,7 @@ def group_command(
     beam_args: Sequence[str],
     run: str,
     shape: str,
-    against: str | None,
+    against: Sequence[str],
     workers: int | None,
     quiet: bool,
 ) -> None:
@@ -264,6 +266,7 @@ def group_command(
     Examples:
       seimai group RUN
       seimai group NEW_RUN --against OLD_RUN
+      seimai group RUN_2025 --against RUN_2024 --against RUN_2023
     """
     with _writing(run, beam_args, workers, quiet) as execution:
         console.show_groups(group(Run(run), execution, SHAPES[shape], against))

@@ -158,6 +158,17 @@ GROUPS = Table(
     ),
 )
 
+JOINED = Table(
+    "joined",
+    "1.0",
+    "A row a group of an old run that has grown or merged since a new run was joined to it.",
+    (
+        Column("id", pa.string(), "The `exact_id` or `cluster_id` that the old run has for it."),
+        Column("joined_id", pa.string(), "What it is called among both runs."),
+        Column("size", pa.int64(), "Its documents in both runs."),
+    ),
+)
+
 _REASON = pa.struct(
     [
         pa.field("rule", pa.string(), False),
@@ -209,4 +220,4 @@ SHARDS = Table(
     ),
 )
 
-TABLES = (DOCUMENTS, SCORES, GROUPS, DECISIONS, SHARDS, PROBLEMS)
+TABLES = (DOCUMENTS, SCORES, GROUPS, JOINED, DECISIONS, SHARDS, PROBLEMS)

@@ -243,7 +243,7 @@ def test_joining_an_old_run_gives_the_groups_of_both_together(
     group(
         new,
         InProcess(),
-        against=old.path,
+        against=[old.path],
         links_for_one_worker=links_for_one_worker,
     )
     expected = by_content(groups(both))
@@ -251,18 +251,23 @@ def test_joining_an_old_run_gives_the_groups_of_both_together(
     assert commits(old.groups) == before, "the old run stays as it is"
 
 
-def test_only_a_run_of_the_same_shape_and_of_its_own_can_be_joined_to(tmp_path: Path) -> None:
-    first, second, third = (run_of(tmp_path / name, PAGES) for name in ("a", "b", "c"))
+def test_only_runs_of_the_same_shape_and_in_one_line_can_be_joined_to(tmp_path: Path) -> None:
+    first, second, third, fourth = (
+        run_of(tmp_path / name, PAGES[:count]) for count, name in enumerate("abcd", 4)
+    )
     withdraw(first.groups, "t00")
-    with pytest.raises(RunError, match="Group the old run first"):
-        group(second, InProcess(), against=first.path)
+    with pytest.raises(RunError, match="Group this run first"):
+        group(second, InProcess(), against=[first.path])
     group(first, InProcess(), SHAPES["fineweb2"])
     with pytest.raises(RunError, match="Give the old run's shape"):
-        group(second, InProcess(), against=first.path)
+        group(second, InProcess(), against=[first.path])
     group(first, InProcess())
-    group(second, InProcess(), against=first.path)
-    with pytest.raises(RunError, match="against no other run, expected"):
-        group(third, InProcess(), against=second.path)
+    group(second, InProcess(), against=[first.path])
+    with pytest.raises(RunError, match="was itself joined to another run"):
+        group(third, InProcess(), against=[second.path])
+    group(third, InProcess(), against=[first.path])
+    with pytest.raises(RunError, match="is not joined to this run"):
+        group(fourth, InProcess(), against=[second.path, third.path, first.path])
 
 
 def test_an_empty_run_has_empty_groups(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ The band keys and hashes of the new contents go into a Bloom filter. Old documen
 it, from their stored signatures: only those that may meet a new one send band rows, and an old
 cluster comes in as one node that stands for all its members. No text is read, no pair of old
 documents is compared again (but where both meet a new one), and the components are those of
-grouping both crawls together, where no bucket passed the cap.
+grouping both crawls together, where no bucket passed the cap. The old run's files stay as they
+are; what has changed of its groups is written beside the new ones (`pipeline.dedup.joined`).
 """
 
 from collections.abc import Sequence
@@ -16,22 +17,29 @@ from numpy.typing import NDArray
 
 from pipeline.dedup.buckets import BAND_ROW, BandShape, band_keys, sketches
 from pipeline.dedup.exchange import Slice, receive, send
+from pipeline.dedup.joined import Renaming
 from pipeline.dedup.signatures import slots
 from pipeline.dedup.stages import (
+    CLUSTER,
     CONTENT,
     KNOWN,
     Part,
     Partition,
     Stage,
+    add_known,
     both_ways,
     empty_text,
     first_of_each,
     hash_words,
+    id_column,
     id_words,
+    look_up,
     partition_of,
     read_part,
+    same_contents,
 )
 from pipeline.tasks import Attempt
+from schemas import JOINED
 
 BITS_A_KEY = 16
 """Bits of the filter for each key: with two hashes, one key in 70 is let in by mistake."""
@@ -43,16 +51,38 @@ _Words = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
+class OldPart:
+    """A part of an old run.
+
+    Attributes:
+        documents: its part of `documents`.
+        groups: its part of `groups`.
+        renamings: what newer ones of the old runs say of its groups, in order.
+    """
+
+    documents: Part
+    groups: Part
+    renamings: tuple[Renaming, ...] = ()
+
+    def places(self) -> pa.Table:
+        """What is known of each document's groups."""
+        places = read_part(self.groups, list(_PLACE))
+        for renaming in self.renamings:
+            places = renaming.apply(places)
+        return places
+
+
+@dataclass(frozen=True, slots=True)
 class OldPack:
-    """Parts of an old run that are read together.
+    """Parts of old runs that are read together.
 
     Attributes:
         id: the task's id.
-        parts: pairs of parts, of `documents` and of `groups`.
+        parts: these parts.
     """
 
     id: str
-    parts: tuple[tuple[Part, Part], ...] = field(repr=False)
+    parts: tuple[OldPart, ...] = field(repr=False)
 
 
 class Sought(Stage[Partition]):
@@ -84,8 +114,8 @@ class Known(Stage[OldPack]):
     def fill(self, attempt: Attempt, task: OldPack) -> None:
         """Write band rows and known contents."""
         columns = ["content_hash", "signature"]
-        documents = pa.concat_tables(read_part(part, columns) for part, _ in task.parts)
-        groups = pa.concat_tables(read_part(part, list(_PLACE)) for _, part in task.parts)
+        documents = pa.concat_tables(read_part(part.documents, columns) for part in task.parts)
+        groups = pa.concat_tables(part.places() for part in task.parts)
         known = np.empty(documents.num_rows, KNOWN)
         known["hash"] = hash_words(documents["content_hash"])
         for name, read in _PLACE.items():
@@ -114,7 +144,7 @@ class Elders(Stage[Partition]):
     """Ties each known content to its old cluster, which is a node and a content of its own."""
 
     def fill(self, attempt: Attempt, task: Partition) -> None:
-        """Write links, from both ends, and the clusters as contents."""
+        """Write links, from both ends, and the clusters, each as a content."""
         known = receive(task.boxes["known"], KNOWN)
         links = both_ways(known["hash"][:, 0], known["cluster_id"][:, 0])
         self.send(attempt, "links", links, links["ours"])
@@ -122,7 +152,43 @@ class Elders(Stage[Partition]):
         clusters = np.empty(len(known), CONTENT)
         clusters["hash"] = clusters["exact_id"] = known["cluster_id"]
         clusters["exact_size"] = known["cluster_size"]
-        self.send(attempt, "contents", clusters, clusters["hash"][:, 0])
+        self.send(attempt, "elders", clusters, clusters["hash"][:, 0])
+
+
+class Joined(Stage[Partition]):
+    """Writes what the old groups that have grown or merged are called, and count, from now on."""
+
+    def fill(self, attempt: Attempt, task: Partition) -> None:
+        """Write a table of exact groups, and one of clusters."""
+        contents = receive(task.boxes["contents"], CONTENT)
+        known = receive(task.boxes["known"], KNOWN)
+        known = known[first_of_each(known["hash"])]
+        found, at = same_contents(contents["hash"], known["hash"])
+        add_known(contents, contents["hash"], known)
+        _write_names(attempt, "exact", known["exact_id"][at], contents[found], "exact")
+        elders = receive(task.boxes["elders"], CONTENT)
+        elders = elders[first_of_each(elders["hash"])]
+        clusters = receive(task.boxes["clusters"], CLUSTER)
+        clusters = clusters[np.argsort(clusters["node"])]
+        found, at = look_up(elders["hash"][:, 0], clusters["node"])
+        elders, clusters = elders[found], clusters[at]
+        changed = (clusters["cluster_id"] != elders["hash"]).any(axis=1)
+        changed |= clusters["cluster_size"] != elders["exact_size"]
+        names = elders["hash"][changed]
+        _write_names(attempt, "clusters", names, clusters[changed], "cluster")
+        attempt.note("partitions", self.partitions)
+
+
+def _write_names(
+    attempt: Attempt, role: str, names: _Words, places: NDArray[np.void], kind: str
+) -> None:
+    """Write old names beside the names and sizes of today."""
+    columns = [
+        id_column(names),
+        id_column(places[f"{kind}_id"]),
+        pa.array(places[f"{kind}_size"], pa.int64()),
+    ]
+    attempt.table(role, JOINED.arrow).write(pa.table(columns, schema=JOINED.arrow))
 
 
 class _Filters:

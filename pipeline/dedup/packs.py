@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
+from typing import TypeVar
 
-from pipeline import storage
 from pipeline.dedup.buckets import BandShape
-from pipeline.dedup.increment import OldPack
+from pipeline.dedup.increment import OldPack, OldPart
+from pipeline.dedup.joined import Grouped, Renaming, grouped, in_line, renamings
 from pipeline.dedup.stages import Pack, Part
 from pipeline.errors import RunError
 from pipeline.run import Run
-from pipeline.tasks import Commit, commits, part_path
+from pipeline.tasks import Commit, part_path
 
 PACK_DOCUMENTS = 250_000
 """Documents of a pack, and contents of a partition: band rows of 420 MB, in a worker of 2 GiB."""
@@ -18,50 +19,68 @@ PACK_DOCUMENTS = 250_000
 MOST_PACKS = 1_000
 """Beyond this many packs they grow instead: a shuffle has packs times partitions slices."""
 
+P = TypeVar("P")
+
 
 @dataclass(frozen=True, slots=True)
-class OldRun:
-    """A grouped run that a new one is joined to.
+class OldRuns:
+    """Grouped runs that a new one is joined to.
 
     Attributes:
-        settings: the digest of everything that shaped its groups.
-        packs: its parts.
+        settings: the digest of everything that shaped the newest one's groups, and so all others'.
+        packs: their parts.
     """
 
     settings: str
     packs: tuple[OldPack, ...]
 
 
-def old_run(path: str, shape: BandShape) -> OldRun:
-    """Finds an old run's parts, and makes sure that a new one can be joined to it.
+def old_runs(paths: Sequence[str], shape: BandShape) -> OldRuns | None:
+    """Finds the parts of old runs, and makes sure that a new one can be joined to them.
+
+    Args:
+        paths: their folders: one run, or several of which each was joined to the next, in any
+            order.
+        shape: how the new run's signatures are cut.
+
+    Returns:
+        What to join to; None for no paths.
 
     Raises:
-        RunError: if it is not grouped, or not with this shape, or was itself joined to another.
+        RunError: if one is not grouped, or not with this shape, or was itself joined to a run that
+            is not among them.
     """
-    run = Run(path)
-    documents, groups = run.extracted(), commits(run.groups)
-    if missing := documents.keys() - groups.keys():
-        raise RunError(
-            f"{run.groups}: {len(missing)} of {len(documents)} parts are not there. "
-            f"Group the old run first: seimai group {path}."
-        )
-    for task in documents:
-        notes = groups[task].notes
-        if notes.get("shape") != asdict(shape) or notes.get("against"):
+    if not paths:
+        return None
+    runs = [grouped(Run(path)) for path in paths]
+    joined_to = {one.against for one in runs}
+    newest = next((one for one in runs if one.settings not in joined_to), runs[0])
+    line = in_line(newest, [one for one in runs if one is not newest])
+    for one in line:
+        if one.shape != asdict(shape):
             raise RunError(
-                f"{run.groups}: grouped as {notes.get('shape')} against {notes.get('against')}; "
-                f"{asdict(shape)}, against no other run, expected. Give the old run's shape, or "
-                f"group the old run again by itself: seimai group {path}."
+                f"{one.run.groups}: grouped as {one.shape}, {asdict(shape)} expected. Give the old "
+                f"run's shape, or group the old run again: seimai group {one.run.path}."
             )
-    parts = parts_of(run.documents, documents, "documents")
-    places = parts_of(run.groups, {task: groups[task] for task in documents}, "groups")
-    place_of = {place.id: place for place in places}
-    packs = [
-        OldPack(pack.id, tuple((part, place_of[part.id]) for part in pack.parts))
-        for pack in packs_of(parts)
+    if line[-1].against:
+        raise RunError(
+            f"{line[-1].run.path}: was itself joined to another run, which is not named or was "
+            "grouped anew since. Name that run with --against too."
+        )
+    parts = [
+        part
+        for one, names in zip(line, renamings(line), strict=True)
+        for part in _old_parts(one, names)
     ]
-    settings = storage.digest(sorted({done.settings for done in groups.values()}))
-    return OldRun(settings, tuple(packs))
+    together = _together(parts, [part.documents.rows for part in parts])
+    packs = tuple(OldPack(f"{number:05}", pack) for number, pack in enumerate(together))
+    return OldRuns(newest.settings, packs)
+
+
+def _old_parts(old: Grouped, names: tuple[Renaming, ...]) -> list[OldPart]:
+    documents = parts_of(old.run.documents, old.run.extracted(), "documents")
+    places = parts_of(old.run.groups, old.parts, "groups")
+    return [OldPart(*parts, names) for parts in zip(documents, places, strict=True)]
 
 
 def parts_of(folder: str, done: Mapping[str, Commit], role: str) -> list[Part]:
@@ -74,12 +93,13 @@ def parts_of(folder: str, done: Mapping[str, Commit], role: str) -> list[Part]:
 
 def packs_of(parts: Sequence[Part]) -> list[Pack]:
     """Puts parts together, in order, until a pack is full."""
-    documents = sum(part.rows for part in parts)
-    size = max(PACK_DOCUMENTS, documents // MOST_PACKS)
-    filled: dict[int, list[Part]] = {}
-    for part, end in zip(parts, accumulate(part.rows for part in parts), strict=True):
-        filled.setdefault((end - part.rows) // size, []).append(part)
-    return [
-        Pack(f"{number:05}", number, tuple(together))
-        for number, together in enumerate(filled.values())
-    ]
+    together = _together(parts, [part.rows for part in parts])
+    return [Pack(f"{number:05}", number, pack) for number, pack in enumerate(together)]
+
+
+def _together(parts: Sequence[P], rows: Sequence[int]) -> list[tuple[P, ...]]:
+    size = max(PACK_DOCUMENTS, sum(rows) // MOST_PACKS)
+    filled: dict[int, list[P]] = {}
+    for part, count, end in zip(parts, rows, accumulate(rows), strict=True):
+        filled.setdefault((end - count) // size, []).append(part)
+    return [tuple(pack) for pack in filled.values()]

@@ -275,12 +275,12 @@ class Members(Stage[Partition]):
 
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write members."""
-        contents = receive(task.boxes["contents"], CONTENT)
+        contents = receive([*task.boxes["contents"], *task.boxes["elders"]], CONTENT)
         contents = contents[first_of_each(contents["hash"])]  # an old cluster may come twice
         links = receive(task.boxes["links"], LINK)
         nodes, first = np.unique(links["ours"], return_index=True)
         roots = np.minimum(links["ours"], links["theirs"])[first]
-        found, at = _look_up(contents["hash"][:, 0], nodes)
+        found, at = look_up(contents["hash"][:, 0], nodes)
         members = np.empty(len(found), MEMBER)
         members["root"] = roots[at]
         members["node"] = nodes[at]
@@ -316,11 +316,12 @@ class Places(Stage[Partition]):
         learnt["containment"] = np.nan
         for name in ("exact_id", "exact_size"):
             learnt[name] = contents[name]
-        _add_known(learnt, contents["hash"], receive(task.boxes["known"], KNOWN))
+        known = receive(task.boxes["known"], KNOWN)
+        add_known(learnt, contents["hash"], known[first_of_each(known["hash"])])
         learnt["cluster_id"], learnt["cluster_size"] = learnt["exact_id"], learnt["exact_size"]
         clusters = receive(task.boxes["clusters"], CLUSTER)
         clusters = clusters[np.argsort(clusters["node"])]
-        found, at = _look_up(contents["hash"][:, 0], clusters["node"])
+        found, at = look_up(contents["hash"][:, 0], clusters["node"])
         for name in ("cluster_id", "cluster_size"):
             learnt[name][found] = clusters[name][at]
         occurrences = receive(task.boxes["occurrences"], OCCURRENCE)
@@ -461,7 +462,7 @@ def first_of_each(hashes: _Words) -> NDArray[np.intp]:
     return order[_starts(hashes[order])]
 
 
-def _look_up(wanted: _Words, among: _Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def look_up(wanted: _Words, among: _Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The rows of `wanted` that are among sorted numbers, and where they are there."""
     if not len(among):
         return np.empty(0, np.intp), np.empty(0, np.intp)
@@ -470,12 +471,16 @@ def _look_up(wanted: _Words, among: _Words) -> tuple[NDArray[np.intp], NDArray[n
     return found, at[found]
 
 
-def _add_known(places: NDArray[np.void], hashes: _Words, known: NDArray[np.void]) -> None:
+def same_contents(hashes: _Words, known: _Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows of hashes that are among known ones, and where they are there; both sorted."""
+    found, at = look_up(hashes[:, 0], known[:, 0])
+    same = (hashes[found] == known[at]).all(axis=1)
+    return found[same], at[same]
+
+
+def add_known(places: NDArray[np.void], hashes: _Words, known: NDArray[np.void]) -> None:
     """Counts the exact copies that an old run knows; both are told by their hashes, sorted."""
-    known = known[first_of_each(known["hash"])]
-    found, at = _look_up(hashes[:, 0], known["hash"][:, 0])
-    same = (hashes[found] == known["hash"][at]).all(axis=1)
-    found, at = found[same], at[same]
+    found, at = same_contents(hashes, known["hash"])
     places["exact_size"][found] += known["exact_size"][at]
     ours, theirs = places["exact_id"][found], known["exact_id"][at]
     older = (theirs[:, 0] < ours[:, 0]) | (

@@ -17,7 +17,8 @@ from pipeline.dedup import containment, increment, stages
 from pipeline.dedup.buckets import BUCKET_CAP, DEFAULT, BandShape
 from pipeline.dedup.chain import Chain, Done
 from pipeline.dedup.components import ROUNDS_CAP, not_converged
-from pipeline.dedup.packs import OldRun, old_run, packs_of, parts_of
+from pipeline.dedup.joined import folder_of
+from pipeline.dedup.packs import OldRuns, old_runs, packs_of, parts_of
 from pipeline.dedup.stages import Pack, Partition
 from pipeline.execution import Execution, run_step
 from pipeline.run import Run
@@ -26,7 +27,7 @@ from pipeline.tasks import Commit, intact
 LINKS_FOR_ONE_WORKER = 100_000_000
 """Links up to which one worker finds the components: a minute or two, in memory for the nodes."""
 
-_VERSION = "groups/3"
+_VERSION = "groups/4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def group(
     run: Run,
     execution: Execution,
     shape: BandShape = DEFAULT,
-    against: str | None = None,
+    against: Sequence[str] = (),
     contained: bool = True,
     links_for_one_worker: int = LINKS_FOR_ONE_WORKER,
 ) -> Grouped:
@@ -69,8 +70,10 @@ def group(
         execution: where the work is done.
         shape: how signatures are cut into bands, and the threshold that this is for.
         against: the folder of an old run, grouped with the same shape, whose documents count as
-            members too: the groups of this run are then those of grouping both together, while
-            the old run's files stay as they are. Containers are looked for in this run only.
+            members too: the groups of this run are then those of grouping both together. The old
+            run's files stay as they are; what has changed of its groups is written beside this
+            run's. If the old run was itself joined to others, these have to be named too, in any
+            order. Containers are looked for in this run only.
         contained: whether to look for contained texts, for which the texts are read.
         links_for_one_worker: links up to which one worker finds the components; the result does
             not depend on it.
@@ -84,14 +87,14 @@ def group(
     """
     documents = run.extracted()
     packs = packs_of(parts_of(run.documents, documents, "documents"))
-    old = old_run(against, shape) if against else None
+    old = old_runs(against, shape)
     settings = _settings(documents, shape, len(packs), old, contained)
     done = intact(run.groups)
     if any(task not in done or done[task].settings != settings for task in documents):
         chain = Chain(storage.join(run.groups, "steps"), settings, len(packs), execution)
         if contained:
             packs = _contained(chain, packs)
-        done = _group(chain, packs, shape, old, links_for_one_worker, run.groups)
+        done = _group(chain, packs, shape, old, links_for_one_worker, run)
         chain.clear()
     return _summary(done.values())
 
@@ -100,9 +103,9 @@ def _group(
     chain: Chain,
     packs: Sequence[Pack],
     shape: BandShape,
-    old: OldRun | None,
+    old: OldRuns | None,
     one_worker: int,
-    folder: str,
+    run: Run,
 ) -> dict[str, Commit]:
     documents = chain.run("occurrences", stages.Occurrences, packs)
     told = chain.partitions(occurrences=[documents], signatures=[documents])
@@ -111,9 +114,11 @@ def _group(
     told = chain.partitions(bands=[contents, *known])
     linked = chain.run("linking", partial(stages.Linking, shape=shape), told)
     joined, rounds = _components(chain, [linked, *elders], linked.total("links") <= one_worker)
-    told = chain.partitions(contents=[contents, *elders], links=[joined])
+    told = chain.partitions(contents=[contents], elders=elders, links=[joined])
     members = chain.run("members", stages.Members, told)
     clusters = chain.run("clusters", stages.Clusters, chain.partitions(members=[members]))
+    told = chain.partitions(contents=[contents], known=known, elders=elders, clusters=[clusters])
+    _rename(chain, told if old else [], folder_of(run))
     told = chain.partitions(
         contents=[contents], known=known, clusters=[clusters], occurrences=[documents]
     )
@@ -129,8 +134,8 @@ def _group(
         "buckets_over_cap": linked.total("buckets_over_cap"),
         "rows_left_over": linked.total("rows_left_over"),
     }
-    work = stages.Groups(folder, chain.settings, chain.count, notes)
-    return run_step("group", work, parts, folder, chain.settings, chain.execution)
+    work = stages.Groups(run.groups, chain.settings, chain.count, notes)
+    return run_step("group", work, parts, run.groups, chain.settings, chain.execution)
 
 
 def _contained(chain: Chain, packs: Sequence[Pack]) -> list[Pack]:
@@ -147,7 +152,7 @@ def _contained(chain: Chain, packs: Sequence[Pack]) -> list[Pack]:
 
 
 def _join(
-    chain: Chain, contents: Done, shape: BandShape, old: OldRun
+    chain: Chain, contents: Done, shape: BandShape, old: OldRuns
 ) -> tuple[list[Done], list[Done]]:
     """What an old run has to do with the new contents: band rows and places, and clusters."""
     told = chain.partitions(bands=[contents], contents=[contents])
@@ -155,6 +160,12 @@ def _join(
     known = chain.run("known", partial(increment.Known, shape=shape, sought=filters), old.packs)
     elders = chain.run("elders", increment.Elders, chain.partitions(known=[known]))
     return [known], [elders]
+
+
+def _rename(chain: Chain, partitions: Sequence[Partition], folder: str) -> None:
+    """Says what the old runs' groups are called from now on; nothing where there are none."""
+    work = increment.Joined(folder, chain.settings, chain.count)
+    run_step("group: joined", work, partitions, folder, chain.settings, chain.execution)
 
 
 def _components(chain: Chain, links: Sequence[Done], one_worker: bool) -> tuple[Done, int]:
@@ -186,7 +197,7 @@ def _settings(
     documents: Mapping[str, Commit],
     shape: BandShape,
     packs: int,
-    old: OldRun | None,
+    old: OldRuns | None,
     contained: bool,
 ) -> str:
     """The digest of everything that shapes the groups: the documents' commits above all."""
