@@ -3,6 +3,10 @@
     python -m bench.stages [DATA] [--pages N]
 
 DATA is a folder of WARC files, by default ../shared/data, or the sample crawl where that is absent.
+Two figures for each stage: of the crawl as it is, pages in other languages included, and of its
+Japanese documents with 1,000 to 2,000 characters of main text, about 1,500 on average, which is the
+document that throughputs are usually given for. Their HTML is as it was served.
+
 Processor time, median of three rounds; the first round warms up and is not counted. Each figure is
 of the functions that `pipeline.documents` calls, in batches of 256 records.
 """
@@ -11,6 +15,7 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -18,6 +23,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from classifiers.bundle import load
 from pipeline import rules, sources
@@ -28,12 +34,14 @@ from pipeline.html import extract
 from pipeline.language import ja_scores, may_be_japanese, text_to_judge
 from pipeline.sources import Record
 from pipeline.tasks import Attempt
-from pipeline.text import dedup_view, normalise
+from pipeline.text import dedup_view, normalise, repair
 from schemas import DOCUMENTS
 from tests.sample_crawl import build
 
 ROUNDS = 3
 BATCH = 256
+TYPICAL_CHARS = range(1_000, 2_001)
+"""Characters of main text of a typical document; those of the labelled crawl have 1,472."""
 
 T = TypeVar("T")
 
@@ -60,6 +68,32 @@ class Clock:
         self._now.clear()
 
 
+@dataclass(frozen=True)
+class Timed:
+    """Some records whose way through the stages was timed.
+
+    Attributes:
+        documents: how many documents came of them.
+        chars: mean characters of their main text.
+        html_bytes: mean bytes of their HTML.
+        clock: the time of each stage.
+    """
+
+    documents: int
+    chars: float
+    html_bytes: float
+    clock: Clock
+
+    def micros(self, stage: str) -> float:
+        """Median microseconds a document."""
+        return median(self.clock.rounds[stage]) / self.documents * 1e6
+
+    def spread(self, stage: str) -> float:
+        """How far the rounds lie apart, by their median."""
+        rounds = self.clock.rounds[stage]
+        return (max(rounds) - min(rounds)) / max(median(rounds), 1e-9)
+
+
 def main() -> None:
     """Print a table: microseconds a document by stage, and documents a second."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,11 +101,13 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=2000)
     options = parser.parse_args()
     folder = options.data if options.data.exists() else sample()
-    clock = Clock()
+    paths = sorted(map(str, folder.glob("*.warc.gz")))
+    reading = Clock()
     for number in range(ROUNDS + 1):
-        documents = one_round(clock, folder, options.pages)
-        clock.end_round(counted=number > 0)
-    show(clock, documents)
+        crawl = reading.time("read WARC", lambda: list(islice(read(paths), options.pages)))
+        reading.end_round(counted=number > 0)
+    print(f"read WARC: {median(reading.rounds['read WARC']) / len(crawl) * 1e6:.1f} us a record\n")
+    show(timed(crawl), timed(list(typical(crawl))))
 
 
 def sample() -> Path:
@@ -81,14 +117,26 @@ def sample() -> Path:
     return folder
 
 
-def one_round(clock: Clock, folder: Path, pages: int) -> int:
-    """All stages over the first pages of a crawl; gives the number of documents."""
-    paths = sorted(map(str, folder.glob("*.warc.gz")))
-    records = clock.time("read WARC", lambda: list(islice(read(paths), pages)))
-    documents = 0
-    for first in range(0, len(records), BATCH):
-        documents += one_batch(clock, records[first : first + BATCH])
-    return documents
+def typical(records: Sequence[Record]) -> Iterator[Record]:
+    """The Japanese pages with as much main text as a typical document."""
+    for record in records:
+        documents = extract_documents([record]).documents
+        if any(chars in TYPICAL_CHARS for chars in documents["n_chars"].to_pylist()):
+            yield record
+
+
+def timed(records: Sequence[Record]) -> Timed:
+    """Times all stages over some records, in several rounds."""
+    clock = Clock()
+    for number in range(ROUNDS + 1):
+        batches = [
+            one_batch(clock, records[first : first + BATCH])
+            for first in range(0, len(records), BATCH)
+        ]
+        clock.end_round(counted=number > 0)
+    found = pa.Table.from_batches(batches)
+    chars, sizes = pc.mean(found["n_chars"]).as_py(), pc.mean(found["html_bytes"]).as_py()
+    return Timed(found.num_rows, chars, sizes, clock)
 
 
 def read(paths: Sequence[str]) -> Iterator[Record]:
@@ -100,7 +148,7 @@ def read(paths: Sequence[str]) -> Iterator[Record]:
                     yield record
 
 
-def one_batch(clock: Clock, records: list[Record]) -> int:
+def one_batch(clock: Clock, records: Sequence[Record]) -> pa.RecordBatch:
     """The stages one after the other, then all of them as the job does them."""
     likely = clock.time(
         "Japanese by bytes",
@@ -112,7 +160,7 @@ def one_batch(clock: Clock, records: list[Record]) -> int:
         lambda: [extract(d.text, r.url, r.robots) for d, r in zip(decoded, likely, strict=True)],
     )
     texts = clock.time("normalise", lambda: [normalise(page.text) for page in found])
-    whole = clock.time("normalise page text", lambda: [normalise(p.page_text) for p in found])
+    whole = clock.time("repair page text", lambda: [repair(page.page_text) for page in found])
     judged = [text_to_judge(p.title, p.text, t) for p, t in zip(found, whole, strict=True)]
     clock.time("Japanese by text", lambda: ja_scores(judged))
     shares = [page.facts["link_share"] for page in found]
@@ -124,7 +172,7 @@ def one_batch(clock: Clock, records: list[Record]) -> int:
     batch = clock.time("= extract as a whole", lambda: extract_documents(records).documents)
     clock.time("write Parquet", lambda: write(batch))
     clock.time("score", lambda: BUNDLE.score(batch))
-    return int(batch.num_rows)
+    return batch
 
 
 def write(batch: pa.RecordBatch) -> None:
@@ -134,14 +182,21 @@ def write(batch: pa.RecordBatch) -> None:
         attempt.commit()
 
 
-def show(clock: Clock, documents: int) -> None:
-    """Print the medians."""
-    print(f"{documents} documents; median of {ROUNDS} rounds, processor time of one core\n")
-    print(f"{'stage':24}{'us/document':>12}{'documents/s':>14}{'spread':>10}")
-    for stage, rounds in clock.rounds.items():
-        micros = median(rounds) / documents * 1e6
-        spread = (max(rounds) - min(rounds)) / median(rounds) if median(rounds) else 0
-        print(f"{stage:24}{micros:12.1f}{1e6 / max(micros, 1e-9):14,.0f}{spread:10.0%}")
+def show(crawl: Timed, typical: Timed) -> None:
+    """Print the medians side by side."""
+    for name, sample in (("crawl", crawl), ("typical", typical)):
+        print(
+            f"{name}: {sample.documents} documents of {sample.chars:,.0f} characters of main text, "
+            f"{sample.html_bytes:,.0f} bytes of HTML on average"
+        )
+    print(f"median of {ROUNDS} rounds, processor time of one core, us a document\n")
+    print(f"{'stage':24}{'crawl':>10}{'spread':>8}{'typical':>10}{'spread':>8}{'a second':>10}")
+    for stage in crawl.clock.rounds:
+        figures = (
+            f"{sample.micros(stage):10.1f}{sample.spread(stage):8.0%}"
+            for sample in (crawl, typical)
+        )
+        print(f"{stage:24}", *figures, f"{1e6 / max(typical.micros(stage), 1e-9):10,.0f}", sep="")
 
 
 BUNDLE = load()
