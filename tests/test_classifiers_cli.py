@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from nbclient import NotebookClient
 
-from classifiers.bundle import load
+from classifiers.bundle import load, save
 from classifiers.cli import classifiers
 from classifiers.labels import CLASSES
 from classifiers.runs import READ
@@ -83,6 +83,55 @@ def test_evaluate_says_when_no_label_fits(run: Path, tmp_path: Path) -> None:
     (tmp_path / "l.jsonl").write_text(json.dumps(row), encoding="utf-8")
     result = called("evaluate", "--run", run, "--labels", tmp_path / "l.jsonl")
     assert "none of its documents" in str(result.exception)
+
+
+def test_evaluate_draws_a_page_and_leaves_doubtful_labels_out(run: Path, tmp_path: Path) -> None:
+    labels, page, out = run / "labels.jsonl", tmp_path / "page.html", tmp_path / "figures.json"
+    doubts = tmp_path / "doubts.tsv"
+    row = "https://example.jp/0\tnoise\t0\t1\ta stub"
+    doubts.write_text(f"url\tclass\tlabel\tshould_be\treason\n{row}\n", encoding="utf-8")
+    options = ("--doubts", doubts, "--page", page, "--out", out)
+    result = called("evaluate", "--run", run, "--labels", labels, *options)
+    assert result.exit_code == 0, repr(result.exception)
+    noise = json.loads(out.read_text(encoding="utf-8"))["classes"]["noise"]
+    assert noise["high_mid"]["pages"] - noise["high_mid_undoubted"]["pages"] == 1
+    assert "base" in page.read_text(encoding="utf-8")
+
+
+def test_evaluate_takes_a_table_of_one_class_and_counts_pages_elsewhere(
+    run: Path, tmp_path: Path
+) -> None:
+    rows = ["url\tnoise", "https://example.jp/2\t1", "https://elsewhere.jp/\t0"]
+    (tmp_path / "l.tsv").write_text("\n".join(rows), encoding="utf-8")
+    result = called("evaluate", "--run", run, "--labels", tmp_path / "l.tsv")
+    assert result.exit_code == 0, repr(result.exception)
+    assert "1 labelled documents; 1 labels of pages not in the run" in result.output
+
+
+def test_evaluate_asks_whose_thresholds_to_judge_at(run: Path) -> None:
+    known = ("--run", run, "--labels", run / "labels.jsonl", "--bundle", "blunt")
+    assert "--thresholds" in str(called("evaluate", *known).exception)
+    shipped = Path(__file__).parents[1] / "classifiers" / "models" / "base"
+    result = called("evaluate", *known, "--thresholds", shipped)
+    assert f"noise      at {load().thresholds['noise']:.2f}" in result.output
+
+
+def test_evaluate_takes_the_folder_of_the_bundle_that_scored(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    shipped = load()
+    chosen = {**shipped.manifest, "thresholds": dict.fromkeys(CLASSES, 0.125)}
+    save(folder, shipped.heads, chosen)
+    known = ("--run", run, "--labels", run / "labels.jsonl")
+    result = called("evaluate", *known, "--bundle", folder)
+    assert "noise      at 0.12" in result.output
+
+
+def test_evaluate_refuses_scores_that_another_bundle_of_the_name_wrote(
+    run: Path, tmp_path: Path
+) -> None:
+    save(tmp_path / "blunt", load().heads, load().manifest)
+    known = ("--run", run, "--labels", run / "labels.jsonl", "--bundle", tmp_path / "blunt")
+    assert "was written by another bundle" in str(called("evaluate", *known).exception)
 
 
 def test_evaluate_asks_for_a_scored_run(tmp_path: Path) -> None:
