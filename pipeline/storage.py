@@ -19,7 +19,8 @@ import orjson
 import pyarrow as pa
 from fsspec.implementations.local import LocalFileSystem
 
-from pipeline.errors import RunError
+from pipeline.errors import OptionError, RunError
+from pipeline.url_secrets import holds_secret, without_secrets
 
 SCRATCH_PREFIX = ".tmp-"
 """Names that begin so are being written; no reader looks at them."""
@@ -30,9 +31,31 @@ _BLOCK = 1 << 20
 """Bytes that are digested at a time."""
 
 
+def filesystem(path: str) -> fsspec.AbstractFileSystem:
+    """The file system that a path is on, as fsspec's configuration opens it.
+
+    Raises:
+        OptionError: if the path is a URL with a secret in it, or of no known kind of store.
+    """
+    if holds_secret(path):
+        raise OptionError(
+            f"{without_secrets(path)}: holds a secret, which would be written down with every "
+            "document. Give it to fsspec by its configuration (environment variables such as "
+            "FSSPEC_S3_KEY, or ~/.config/fsspec), or fetch the file first."
+        )
+    protocol = path.split("://", 1)[0] if "://" in path else "file"
+    try:
+        return fsspec.filesystem(protocol)
+    except (ImportError, ValueError) as error:
+        raise OptionError(
+            f"{path}: cannot be reached ({error}). Expected a local path, or a URL of a store for "
+            "which fsspec has a package here: `seimai[s3]` and `seimai[gcs]` bring two."
+        ) from error
+
+
 def is_local(path: str) -> bool:
     """Whether a path is on this machine's file system."""
-    return isinstance(_filesystem(path), LocalFileSystem)
+    return isinstance(filesystem(path), LocalFileSystem)
 
 
 def join(base: str, *parts: str) -> str:
@@ -46,7 +69,7 @@ def join(base: str, *parts: str) -> str:
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder of that name."""
-    return bool(_filesystem(path).exists(path))
+    return bool(filesystem(path).exists(path))
 
 
 def names(folder: str) -> list[str]:
@@ -56,10 +79,10 @@ def names(folder: str) -> list[str]:
 
 def sizes(folder: str) -> dict[str, int]:
     """The size in bytes of each file in a folder, by name in sorted order."""
-    filesystem = _filesystem(folder)
-    filesystem.invalidate_cache()
+    store = filesystem(folder)
+    store.invalidate_cache()
     try:
-        entries = filesystem.ls(folder, detail=True)
+        entries = store.ls(folder, detail=True)
     except FileNotFoundError:
         return {}
     files = (entry for entry in entries if entry["type"] == "file")
@@ -69,7 +92,7 @@ def sizes(folder: str) -> dict[str, int]:
 
 def size(path: str) -> int:
     """The size of a file in bytes."""
-    return int(_filesystem(path).size(path))
+    return int(filesystem(path).size(path))
 
 
 def open_read(path: str) -> BinaryIO:
@@ -80,7 +103,7 @@ def open_read(path: str) -> BinaryIO:
     """
     if is_local(path):
         return cast("BinaryIO", pa.OSFile(local(path)))
-    return cast("BinaryIO", _filesystem(path).open(path, "rb"))
+    return cast("BinaryIO", filesystem(path).open(path, "rb"))
 
 
 def read_bytes(path: str) -> bytes:
@@ -95,9 +118,9 @@ def read_many(paths: list[str]) -> list[bytes]:
         return []
     if is_local(paths[0]):
         return [read_bytes(path) for path in paths]
-    filesystem = _filesystem(paths[0])
-    found = filesystem.cat([filesystem._strip_protocol(path) for path in paths])
-    return [found[filesystem._strip_protocol(path)] for path in paths]
+    store = filesystem(paths[0])
+    found = store.cat([store._strip_protocol(path) for path in paths])
+    return [found[store._strip_protocol(path)] for path in paths]
 
 
 def sha256(path: str) -> str:
@@ -119,7 +142,7 @@ def put(path: str, data: bytes) -> None:
             os.fsync(file.fileno())
         publish(scratch, path)
     else:
-        _filesystem(path).pipe_file(path, data)
+        filesystem(path).pipe_file(path, data)
 
 
 def scratch_beside(path: str) -> str:
@@ -142,14 +165,14 @@ def publish(scratch: str, path: str) -> None:
     if is_local(path):
         Path(scratch).replace(local(path))
     else:
-        _filesystem(path).put_file(scratch, path)
+        filesystem(path).put_file(scratch, path)
         Path(scratch).unlink()
 
 
 def remove(path: str) -> None:
     """Remove a file, if it is there."""
     try:
-        _filesystem(path).rm_file(path)
+        filesystem(path).rm_file(path)
     except FileNotFoundError:
         return
 
@@ -198,8 +221,3 @@ def failures_told(what: str) -> Iterator[None]:
             f"{what}: {error.strerror or error}{where}. What was committed is kept: make sure that "
             "there is room, and that it can be read and written, then run the same command again."
         ) from error
-
-
-def _filesystem(path: str) -> fsspec.AbstractFileSystem:
-    protocol = path.split("://", 1)[0] if "://" in path else "file"
-    return fsspec.filesystem(protocol)

@@ -4,6 +4,13 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from pipeline.errors import OptionError
+from pipeline.sources import resolve
+from pipeline.url_secrets import without_secrets
+from tests.faults.program import command, finish
+
 HOUSE = Path(__file__).parents[1]
 SOURCES = [
     path for room in ("pipeline", "classifiers", "schemas") for path in (HOUSE / room).rglob("*.py")
@@ -75,3 +82,60 @@ def test_no_decision_is_taken_by_the_clock_on_the_wall() -> None:
         and (dotted(node) in WALL_CLOCK or node.attr in {"st_mtime", "getmtime", "st_mtime_ns"})
     }
     assert not looked_at
+
+
+UNSPOKEN = "himitsu/no+kagi"
+URLS_WITH_SECRETS = [
+    f"https://taro:{UNSPOKEN}@crawl.example/a.warc.gz",
+    f"s3://AKIAEXAMPLE:{UNSPOKEN}@crawl/a.warc.gz",
+    "https://himitsu-no-kagi@crawl.example/a.warc.gz",
+    f"https://crawl.example/a.warc.gz?X-Amz-Expires=60&X-Amz-Signature={UNSPOKEN}",
+    f"gs://crawl/a.warc.gz?access_token={UNSPOKEN}#part",
+    f"simplecache::https://taro:{UNSPOKEN}@crawl.example/a.warc.gz",
+]
+
+
+@pytest.mark.parametrize("url", URLS_WITH_SECRETS)
+def test_a_url_with_a_secret_is_refused_and_the_secret_is_not_repeated(
+    url: str, tmp_path: Path
+) -> None:
+    listed = tmp_path / "inputs.txt"
+    listed.write_text(url, encoding="utf-8")
+    for named in ([url], [f"@{listed}"]):
+        with pytest.raises(OptionError, match="holds a secret") as raised:
+            resolve(named)
+        assert "himitsu" not in str(raised.value)
+        assert "crawl" in str(raised.value), "it is still told which one is meant"
+
+
+def test_a_secret_in_the_name_of_a_run_or_an_input_is_printed_and_stored_nowhere(
+    tmp_path: Path,
+) -> None:
+    for inputs, out in (("x.jsonl", URLS_WITH_SECRETS[1]), (URLS_WITH_SECRETS[0], tmp_path)):
+        ended = finish(command("extract", inputs, "--out", out))
+        assert ended.returncode == 2
+        assert "himitsu" not in ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+    stored = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in stored if b"himitsu" in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://crawl.example:8080/@taro/a.warc.gz?page=2&monkey=3",
+        "abfs://crawl@account.dfs.core.windows.net/a.warc.gz",
+        "http://[::1]:9000/a@b",
+        "s3://crawl/2024-06-09T15:49:31/a@b.warc.gz",
+        "sftp://taro@crawl.example/a.warc.gz",
+    ],
+)
+def test_a_url_without_a_secret_is_told_as_it_is(url: str) -> None:
+    assert without_secrets(f"{url}: not found") == f"{url}: not found"
+
+
+def test_a_store_of_no_known_kind_is_named(tmp_path: Path) -> None:
+    ended = finish(command("extract", "hoka://crawl/a.warc.gz", "--out", tmp_path))
+    assert ended.returncode == 2
+    assert "hoka://crawl/a.warc.gz: cannot be reached" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -122,7 +122,8 @@ def _read_list(path: str) -> Iterator[str]:
 
 def _matches(argument: str) -> Iterator[Input]:
     """The inputs that one argument names; a file named itself must be of a known format."""
-    filesystem, inner = fsspec.core.url_to_fs(argument)
+    filesystem = storage.filesystem(argument)
+    inner = filesystem._strip_protocol(argument)
     local = storage.is_local(argument)
     if local:
         inner = str(Path(inner).absolute())
