@@ -28,6 +28,7 @@ from pipeline.jobs.select import select
 from pipeline.report.pages import report
 from pipeline.run import Run, sole_writer
 from pipeline.selection import recipe
+from pipeline.url_secrets import without_secrets
 from pipeline.verify import verify
 
 _CLASSIFIERS = "classifiers"
@@ -107,7 +108,8 @@ _reading = _together(
         metavar="SHARE",
         default=0.1,
         show_default=True,
-        help="Exit with 2 at the end if more of the records than this were damaged.",
+        help="Exit with 2 at the end if more than this share of the records was damaged, or of "
+        "the inputs could not be read at all. What could be read is kept all the same.",
     ),
 )
 _bundle = click.option(
@@ -134,6 +136,14 @@ _choosing = _together(
         help=f"A recipe file, or one of {', '.join(recipe.shipped())}.",
     ),
     click.option("--name", help="The selection's name; the recipe's if unset."),
+)
+_older = click.option(
+    "--with",
+    "older",
+    multiple=True,
+    metavar="OLD_RUN",
+    help="An older run to choose from as well, which RUN was grouped against; several if named "
+    "several times.",
 )
 
 
@@ -274,6 +284,7 @@ def group_command(
 
 @cli.command("select")
 @_run_folder
+@_older
 @_choosing
 @_bundle
 @_execution
@@ -281,6 +292,7 @@ def group_command(
 def select_command(
     beam_args: Sequence[str],
     run: str,
+    older: Sequence[str],
     recipe_name: str,
     name: str | None,
     bundle: str | None,
@@ -293,10 +305,11 @@ def select_command(
     Examples:
       seimai select RUN --recipe strict
       seimai select RUN --recipe my.yaml --name trial-7
+      seimai select RUN_2025 --with RUN_2024 --with RUN_2023
     """
     chosen = recipe.load(recipe_name)
     with _writing(run, beam_args, workers, quiet) as execution:
-        made = select(Run(run), chosen, name or chosen.name, execution, load(bundle).name)
+        made = select(Run(run), chosen, name or chosen.name, execution, load(bundle).name, older)
     console.show_selection(Run(run).selected(name or chosen.name), made)
 
 
@@ -371,6 +384,7 @@ def explain_command(
     help="Recipe files or shipped recipes, two or more.",
 )
 @click.option("--out", metavar="FOLDER", help="Where the page and its JSON go; below RUN if unset.")
+@_older
 @_bundle
 @_execution
 @click.pass_obj
@@ -379,6 +393,7 @@ def compare_command(
     run: str,
     recipe_names: str,
     out: str | None,
+    older: Sequence[str],
     bundle: str | None,
     workers: int | None,
     quiet: bool,
@@ -393,7 +408,7 @@ def compare_command(
     folder = out or default_folder(Run(run), recipes)
     with _writing(run, beam_args, workers, quiet) as execution:
         console.show_comparison(
-            folder, compare(Run(run), recipes, execution, load(bundle).name, folder)
+            folder, compare(Run(run), recipes, execution, load(bundle).name, folder, older)
         )
 
 
@@ -482,7 +497,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(2)
     except SeimaiError as error:
-        click.echo(f"seimai: {error}", err=True)
+        click.echo(f"seimai: {without_secrets(str(error))}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("seimai: stopped; what was done is kept. The same command goes on.", err=True)

@@ -1,6 +1,7 @@
 """Extract: inputs → documents, with the books of what became of every record."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -87,57 +88,88 @@ class ExtractTask:
         """Do one task."""
         with Attempt(self.folder, task.id, self.settings) as attempt:
             documents = attempt.table("documents", DOCUMENTS.arrow)
-            problems = attempt.table("problems", PROBLEMS.arrow)
-            for records in self._batches(task, attempt, problems):
+            books = _Books(attempt, attempt.table("problems", PROBLEMS.arrow))
+            for records in self._batches(task, books):
                 extraction = extract_documents(records)
                 documents.write(extraction.documents)
                 attempt.count(accounts.DOCUMENTS, extraction.documents.num_rows)
                 for reason, count in extraction.left_out.items():
-                    attempt.count(accounts.LEFT_OUT + reason, count)
+                    books.leave_out(reason, count)
                 for problem in extraction.problems:
-                    _report(problem, attempt, problems)
+                    books.report(problem)
             attempt.note("inputs", _content_digests(task.spans))
+            attempt.note(accounts.BOOKS, books.by_input())
             attempt.commit()
 
-    def _batches(
-        self, task: InputTask, attempt: Attempt, problems: PartWriter
-    ) -> Iterator[list[Record]]:
+    def _batches(self, task: InputTask, books: "_Books") -> Iterator[list[Record]]:
         """The task's records in batches; what is no record is put in the books on the way."""
         batch: list[Record] = []
         weight = 0
-        for item in islice(self._read(task.spans), task.limit):
-            attempt.count(accounts.RECORDS)
+        for path, item in islice(self._read(task.spans), task.limit):
+            books.open(path)
             match item:
                 case Record():
                     for remark in item.remarks:
-                        attempt.count(accounts.REMARK + remark)
+                        books.remark(remark)
                     batch.append(item)
                     weight += len(item.payload)
                 case Skipped(reason):
-                    attempt.count(accounts.LEFT_OUT + reason)
+                    books.leave_out(reason)
                 case Problem():
-                    _report(item, attempt, problems)
+                    books.report(item)
             if len(batch) == BATCH_RECORDS or weight >= BATCH_BYTES:
                 yield batch
                 batch, weight = [], 0
         if batch:
             yield batch
 
-    def _read(self, spans: Sequence[Span]) -> Iterator[Record | Skipped | Problem]:
+    def _read(self, spans: Sequence[Span]) -> Iterator[tuple[str, Record | Skipped | Problem]]:
         for span in spans:
-            yield from sources.read(span, self.columns)
+            for item in sources.read(span, self.columns):
+                yield span.path, item
 
 
-def _report(problem: Problem, attempt: Attempt, problems: PartWriter) -> None:
-    attempt.count(accounts.PROBLEM + problem.reason)
-    row = {
-        "input": problem.input,
-        "record": problem.position,
-        "url": problem.url,
-        "reason": problem.reason,
-        "detail": problem.detail,
-    }
-    problems.write(pa.RecordBatch.from_pylist([row], PROBLEMS.arrow))
+class _Books:
+    """What became of the records of a task, counted as they are read, and for each input."""
+
+    def __init__(self, attempt: Attempt, problems: PartWriter) -> None:
+        self._attempt = attempt
+        self._problems = problems
+        self._read: Counter[str] = Counter()
+        self._damaged: Counter[str] = Counter()
+
+    def open(self, path: str) -> None:
+        """Another record of an input was read, or tried."""
+        self._attempt.count(accounts.RECORDS)
+        self._read[path] += 1
+
+    def remark(self, remark: str) -> None:
+        """Something is odd about a record that is read all the same."""
+        self._attempt.count(accounts.REMARK + remark)
+
+    def leave_out(self, reason: str, count: int = 1) -> None:
+        """Sound records become no document."""
+        self._attempt.count(accounts.LEFT_OUT + reason, count)
+
+    def report(self, problem: Problem) -> None:
+        """A record is damage: it is counted, and listed."""
+        self._attempt.count(accounts.PROBLEM + problem.reason)
+        self._damaged[problem.input] += 1
+        row = {
+            "input": problem.input,
+            "record": problem.position,
+            "url": problem.url,
+            "reason": problem.reason,
+            "detail": problem.detail,
+        }
+        self._problems.write(pa.RecordBatch.from_pylist([row], PROBLEMS.arrow))
+
+    def by_input(self) -> dict[str, dict[str, int]]:
+        """How many records of each input were read, and how many of those are problems."""
+        return {
+            path: {accounts.RECORDS: count, accounts.PROBLEMS: self._damaged[path]}
+            for path, count in sorted(self._read.items())
+        }
 
 
 def _content_digests(spans: Sequence[Span]) -> dict[str, str]:
@@ -147,8 +179,12 @@ def _content_digests(spans: Sequence[Span]) -> dict[str, str]:
     return {path: storage.sha256(path) for path in readable}
 
 
-def _inputs(found: Sequence[Input], commits: Iterable[Commit]) -> list[dict[str, object]]:
+def _inputs(found: Sequence[Input], commits: Collection[Commit]) -> list[dict[str, object]]:
+    """Each input with its digest and its books, for `run.json`."""
     digests: dict[str, object] = {}
     for commit in commits:
         digests |= cast("dict[str, str]", commit.notes["inputs"])
-    return [{**asdict(item), "sha256": digests.get(item.path)} for item in found]
+    books = accounts.by_input(commits)
+    return [
+        {**asdict(one), "sha256": digests.get(one.path), **books.get(one.path, {})} for one in found
+    ]
