@@ -7,14 +7,15 @@ import random
 import resource
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline import storage
-from pipeline.run import sole_writer
+from pipeline.run import Run, sole_writer
 from pipeline.verify import verify
-from tests.faults.hostile_crawl import TEXTS
+from tests.faults.hostile_crawl import TEXTS, write_rows
 from tests.faults.program import (
     STAGES,
     Victim,
@@ -86,6 +87,27 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     assert "what was done is kept" in printed
     assert "Traceback" not in printed
     wait_until_gone(workers)
+
+
+_INTERRUPTED_AT = """
+import os, signal, sys
+from pipeline import __main__ as program
+
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == sys.argv[-1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupted())
+program.main()
+"""
+
+
+@pytest.mark.parametrize("library", ["pipeline.cli", "numpy.linalg", "pyarrow.lib", "apache_beam"])
+def test_a_stop_while_the_libraries_load_takes_one_line(library: str) -> None:
+    ended = finish([sys.executable, "-c", _INTERRUPTED_AT, library])
+    assert ended.returncode == 130
+    assert ended.stderr == "seimai: stopped before anything was begun.\n"
 
 
 @pytest.fixture
@@ -166,6 +188,26 @@ def test_more_damage_than_is_tolerated_shows_in_the_exit_code_and_nothing_is_los
     lenient = finish([*strict, "--max-unreadable", "0.75"])
     assert lenient.returncode == 0, lenient.stderr
     assert len(committed(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize(("sound", "code"), [(3, 2), (9, 0)], ids=["1 of 4", "1 of 10"])
+def test_an_input_that_cannot_be_read_weighs_as_an_input(
+    sound: int, code: int, tmp_path: Path
+) -> None:
+    """It is one problem among a hundred records, and yet all that it holds is missing."""
+    (tmp_path / "crawl").mkdir()
+    for number in range(sound):
+        rows = [{"url": f"https://{number}.example/{n}", "text": TEXTS[n % 4]} for n in range(40)]
+        write_rows(tmp_path / f"crawl/{number}.jsonl", rows)
+    (tmp_path / "crawl/lost.parquet").write_bytes(b"PAR1, and then nothing of the kind")
+    ended = finish(command("extract", tmp_path / "crawl", "--out", tmp_path / "run", "--quiet"))
+    assert ended.returncode == code, ended.stderr
+    if code:
+        assert f"1 of {sound + 1} inputs could not be read at all" in ended.stderr
+        assert f"{tmp_path}/crawl/lost.parquet" in ended.stderr
+    books = {Path(one["path"]).name: one for one in Run(str(tmp_path / "run")).record()["inputs"]}
+    assert (books["lost.parquet"]["records"], books["lost.parquet"]["problems"]) == (1, 1)
+    assert (books["0.jsonl"]["records"], books["0.jsonl"]["problems"]) == (40, 0)
 
 
 def test_what_was_only_begun_to_be_written_is_removed_and_nothing_of_the_users(
