@@ -25,9 +25,9 @@ from pipeline.run import Run
 from pipeline.selection import decisions
 from pipeline.selection.decisions import Mask
 from pipeline.selection.manifest import Manifest
-from pipeline.selection.parts import Part, aligned_parts
+from pipeline.selection.parts import Part
 from pipeline.selection.recipe import CLASSIFIERS, Recipe
-from pipeline.tasks import commits, part_path
+from pipeline.selection.selected import Selected
 
 SCHEMA = "seimai.comparison/1"
 DISTRIBUTIONS = (*CLASSIFIERS, "n_chars", "ja_score", "hiragana_share", "link_share")
@@ -54,7 +54,12 @@ class _Count:
 
 
 def compare(
-    run: Run, recipes: Sequence[Recipe], execution: Execution, bundle: str, out: str
+    run: Run,
+    recipes: Sequence[Recipe],
+    execution: Execution,
+    bundle: str,
+    out: str,
+    older: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Select by each recipe, and write what they have in common and what not.
 
@@ -64,6 +69,7 @@ def compare(
         execution: where the shards are written.
         bundle: the classifier bundle whose scores are used.
         out: the folder for `comparison.html` and `comparison.json`.
+        older: the folders of older runs to choose from as well, as in `select`.
 
     Returns:
         What the JSON holds.
@@ -74,11 +80,12 @@ def compare(
     names = [recipe.name for recipe in recipes]
     if len(set(names)) < max(2, len(names)):
         raise OptionError(f"--recipes: {', '.join(names)} found, two or more different expected.")
-    said = [select(run, recipe, recipe.name, execution, bundle) for recipe in recipes]
-    parts = aligned_parts(run, bundle)
-    decided = [_decisions(run, name, parts) for name in names]
+    for recipe in recipes:
+        select(run, recipe, recipe.name, execution, bundle, older)
+    selections = [Selected.stored(run, name) for name in names]
+    parts, decided = selections[0].parts, [selected.decided for selected in selections]
     count = _count(parts, decided)
-    found = _summary(names, said, count)
+    found = _summary(names, [selected.said for selected in selections], count)
     samples = _samples(names, parts, decided, count)
     storage.put_json(storage.join(out, "comparison.json"), found)
     page = comparison.render(found, samples)
@@ -109,12 +116,6 @@ def drift(
             if old - new >= share:
                 lost.append({"host": host, "before": old, "after": new})
     return sorted(lost, key=lambda one: (one["after"] - one["before"], one["host"]))
-
-
-def _decisions(run: Run, name: str, parts: Sequence[Part]) -> list[str]:
-    folder = storage.join(run.selected(name), "decisions")
-    done = commits(folder)
-    return [part_path(folder, done[part.task], "decisions") for part in parts]
 
 
 def _count(parts: Sequence[Part], decided: Sequence[Sequence[str]]) -> _Count:

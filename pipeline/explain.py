@@ -1,26 +1,28 @@
 """Explain: one document's whole story in plain words, and what would make it end otherwise."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from classifiers.bundle import Bundle, load
 from classifiers.explain import votes
-from pipeline import storage
 from pipeline.documents import from_texts
 from pipeline.errors import OptionError, RunError
 from pipeline.rules import RULES
 from pipeline.run import Run
-from pipeline.selection import decisions, manifest
+from pipeline.selection import decisions
 from pipeline.selection.decisions import Judge
 from pipeline.selection.manifest import Manifest
+from pipeline.selection.parts import Part, read_columns
 from pipeline.selection.recipe import CLASSIFIERS, Recipe
-from pipeline.tasks import commits, part_path
+from pipeline.selection.selected import Selected
+from schemas import GROUPS, SCORES
 
 _RULES = {rule.name: rule for rule in RULES}
 _READ = [
@@ -73,16 +75,15 @@ def explain(run: str, document: str | None, url: str | None, selection: str) -> 
     """
     if (document is None) == (url is None):
         raise OptionError("explain: give either a document's ID or --url, and not both.")
-    folder = Run(run).selected(selection)
-    said = manifest.read(folder)
+    selected = Selected.stored(Run(run), selection)
     column, wanted = ("id", document) if document else ("url", url)
-    found = list(_find(Run(run), said, folder, column, str(wanted)))
+    found = list(_find(selected, column, str(wanted)))
     if not found:
         raise RunError(
             f"{run}: no document with the {column} {wanted!r}. It may have been left out before "
             "it became a document: `problems` lists damage, and run.json counts the rest."
         )
-    return "\n\n".join(_story(Run(run), said, one) for one in found)
+    return "\n\n".join(_story(selected, one) for one in found)
 
 
 def explain_text(text: str, recipe: Recipe) -> str:
@@ -135,6 +136,11 @@ _WORDING = (
         decisions.ERASED,
         "its text was erased from the run.",
         "change nothing: the text is gone for good",
+    ),
+    (
+        decisions.REPEATED,
+        "it was read before: the same address, time and bytes, which are judged there.",
+        "change nothing: a document can be in the shards once",
     ),
     (
         "takedown.*",
@@ -240,42 +246,34 @@ def _facts(reason: Reason) -> dict[str, str]:
     }
 
 
-def _find(run: Run, said: Manifest, folder: str, column: str, wanted: str) -> Iterator[_Found]:
-    """Every document whose column has that value, part by part."""
-    extracted = run.extracted()
-    beside = [
-        (run.scores(said["origin"]["bundle"]), "scores"),
-        (run.groups, "groups"),
-        (storage.join(folder, "decisions"), "decisions"),
-    ]
-    committed = [(place, role, commits(place)) for place, role in beside]
-    told = 0
-    for task, part in extracted.items():
-        path = part_path(run.documents, part, "documents")
-        for row in _rows_with(path, column, wanted):
-            others = [
-                _row(part_path(place, done[task], role), row) for place, role, done in committed
-            ]
-            yield _Found(_row(path, row, _READ), *others)
-            told += 1
-            if told == _MOST_STORIES:
-                return
+def _find(selected: Selected, column: str, wanted: str) -> Iterator[_Found]:
+    """The first documents whose column has that value, part by part."""
+    places = (
+        (part, decided, row)
+        for part, decided in zip(selected.parts, selected.decided, strict=True)
+        for row in _rows_with(part, column, wanted)
+    )
+    for part, decided, row in itertools.islice(places, _MOST_STORIES):
+        yield _Found(
+            _row(part.read(_READ), row),
+            _row(part.read(SCORES.names), row),
+            _row(part.read(GROUPS.names), row),
+            _row(read_columns(decided, None), row),
+        )
 
 
-def _rows_with(path: str, column: str, wanted: str) -> list[int]:
-    with storage.open_read(path) as file:
-        values = pq.read_table(file, columns=[column])[column]
-    rows: list[int] = pc.indices_nonzero(pc.equal(values, wanted)).to_pylist()
+def _rows_with(part: Part, column: str, wanted: str) -> list[int]:
+    rows: list[int] = pc.indices_nonzero(pc.equal(part.read([column])[column], wanted)).to_pylist()
     return rows
 
 
-def _row(path: str, row: int, columns: Sequence[str] | None = None) -> dict[str, Any]:
-    with storage.open_read(path) as file:
-        found: list[dict[str, Any]] = pq.read_table(file, columns=columns).slice(row, 1).to_pylist()
+def _row(table: pa.Table, row: int) -> dict[str, Any]:
+    found: list[dict[str, Any]] = table.slice(row, 1).to_pylist()
     return found[0]
 
 
-def _story(run: Run, said: Manifest, found: _Found) -> str:
+def _story(selected: Selected, found: _Found) -> str:
+    said = selected.said
     recipe = said["recipe"]
     reasons = [Reason(**reason) for reason in found.decision["reasons"]]
     fate = "kept" if found.decision["kept"] else "left out"
@@ -283,11 +281,12 @@ def _story(run: Run, said: Manifest, found: _Found) -> str:
     return "\n".join(
         [
             *_introduction(found.document),
+            *_place(found.decision),
             "",
             f"Recipe {recipe['name']} ({recipe['digest']}): {fate}.",
             *(line for reason in reasons for line in _told(reason, text, bundle)),
-            *_survivor(run, found.decision),
-            *_copies(found.group),
+            *_survivor(selected, found.decision),
+            *_copies(found.group, "runs" if selected.snapshots.are_several else "run"),
             *_scores(found.scores),
             *_harmless_flags(found.document["flags"], reasons),
             "",
@@ -325,24 +324,32 @@ def _introduction(document: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
-def _survivor(run: Run, decision: Mapping[str, Any]) -> Iterator[str]:
-    survivor = decision["survivor_id"]
+def _place(decision: Mapping[str, Any]) -> Iterator[str]:
+    if decision["run"]:
+        yield f"  in the run {decision['run']}"
+
+
+def _survivor(selected: Selected, decision: Mapping[str, Any]) -> Iterator[str]:
+    survivor, where = decision["survivor_id"], decision["survivor_run"] or ""
     if survivor is None:
         return
-    for part in run.extracted().values():
-        path = part_path(run.documents, part, "documents")
-        for row in _rows_with(path, "id", survivor):
-            found = _row(path, row, ["url", "n_chars"])
-            yield f"    {survivor} stands for it: {found['url']}, {found['n_chars']:,} characters."
+    for part in selected.parts:
+        for row in _rows_with(part, "id", survivor) if part.run == where else []:
+            found = _row(part.read(["url", "n_chars"]), row)
+            of_run = f" of {where}" if where else ""
+            yield (
+                f"    {survivor}{of_run} stands for it: {found['url']}, "
+                f"{found['n_chars']:,} characters."
+            )
             return
 
 
-def _copies(group: Mapping[str, Any]) -> Iterator[str]:
+def _copies(group: Mapping[str, Any], where: str) -> Iterator[str]:
     exact, cluster = group["exact_size"] - 1, group["cluster_size"] - 1
     if cluster:
         yield f"It has {exact:,} exact copies, and {cluster:,} candidates for near-duplicates."
     else:
-        yield "It has no copies in the run."
+        yield f"It has no copies in the {where}."
 
 
 def _scores(scores: Mapping[str, Any]) -> Iterator[str]:

@@ -18,13 +18,15 @@ import pyarrow.parquet as pq
 
 from pipeline import storage
 from pipeline.accounts import Account
+from pipeline.dedup.joined import ROLES, folder_of
 from pipeline.errors import RunError, SeimaiError
 from pipeline.run import Run
 from pipeline.selection import manifest
 from pipeline.selection.manifest import Manifest
 from pipeline.selection.parts import aligned_parts, digests
+from pipeline.selection.snapshots import Snapshots
 from pipeline.tasks import Commit, CommittedFile, commits
-from schemas import DECISIONS, DOCUMENTS, GROUPS, PROBLEMS, SCORES, SHARDS, Table
+from schemas import DECISIONS, DOCUMENTS, GROUPS, JOINED, PROBLEMS, SCORES, SHARDS, Table
 
 _SELECTION_FILES = frozenset({manifest.NAME, "README.md", "report.html", "report.json"})
 _REDO_STAGE = "Remove it and the sidecar of its task (.json), and run that stage again."
@@ -111,6 +113,8 @@ def _run(run: Run, found: Verification) -> None:
         _stage(run.scores(bundle), f"scores/{bundle}", {"scores": SCORES}, found)
     if storage.names(run.groups):
         _stage(run.groups, "groups", {"groups": GROUPS}, found)
+        if storage.names(folder_of(run)):
+            _stage(folder_of(run), "groups/joined", dict.fromkeys(ROLES, JOINED), found)
         for bundle in bundles:
             _check(
                 found,
@@ -131,8 +135,9 @@ def _selection(folder: str, prefix: str, run: Run | None, found: Verification) -
         return
     _check(found, subject, "the manifest's totals add up", lambda: _totals(said))
     if run:
-        _check(found, subject, "its totals are those of the run", lambda: _same_books(said, run))
-        _check(found, subject, "made of the run as it is now", lambda: _up_to_date(said, run))
+        runs = "runs" if "runs" in said else "run"
+        _check(found, subject, f"its totals are those of the {runs}", lambda: _books_of(said, run))
+        _check(found, subject, f"made of the {runs} as now", lambda: _up_to_date(said, run))
     _check(found, subject, "every shard is as the manifest says", lambda: _shards(folder, said))
     _check(found, subject, "no foreign file", lambda: _foreign(folder, said))
     if exports := said.get("exports"):
@@ -259,7 +264,7 @@ def _totals(said: Manifest) -> Iterable[str]:
 
 def _up_to_date(said: Manifest, run: Run) -> Iterable[str]:
     """Whether the run still holds what the selection was made of."""
-    found = digests(aligned_parts(run, said["origin"]["bundle"]))
+    found = digests(Snapshots.of_manifest(run, said).parts(said["origin"]["bundle"]))
     for table, digest in found.items():
         if digest != said["origin"][table]:
             yield (
@@ -268,8 +273,8 @@ def _up_to_date(said: Manifest, run: Run) -> Iterable[str]:
             )
 
 
-def _same_books(said: Manifest, run: Run) -> Iterable[str]:
-    account = Account.of(run.extracted().values())
+def _books_of(said: Manifest, run: Run) -> Iterable[str]:
+    account = Snapshots.of_manifest(run, said).account()
     ours = (account.records, account.documents, account.left_out, account.problems)
     totals = said["totals"]
     theirs = tuple(totals[name] for name in ("records", "documents", "no_document", "problems"))

@@ -179,7 +179,7 @@ _REASON = pa.struct(
 
 DECISIONS = Table(
     "decisions",
-    "1.0",
+    "1.1",
     "A row a document, in the order of `documents`: whether a recipe keeps it, and why not.",
     (
         Column("id", pa.string(), "The document."),
@@ -192,6 +192,13 @@ DECISIONS = Table(
             "Estimated Jaccard to the survivor, or share of a contained document in it; 0 to 1.",
             True,
         ),
+        Column(
+            "run",
+            pa.string(),
+            "The run that holds the document, as the manifest names it; null where there is one.",
+            True,
+        ),
+        Column("survivor_run", pa.string(), "The run that holds the survivor, likewise.", True),
     ),
 )
 

@@ -9,14 +9,23 @@ from pipeline.report.pages import pages
 from pipeline.run import Run
 from pipeline.selection import contest, manifest, shards
 from pipeline.selection.manifest import Manifest
-from pipeline.selection.parts import Part, aligned_parts, digests
+from pipeline.selection.parts import Part
 from pipeline.selection.recipe import Recipe
+from pipeline.selection.selected import Selected
+from pipeline.selection.snapshots import Snapshots
 from pipeline.selection.staging import Staging
 from pipeline.tasks import Commit, commits, intact, part_path, sweep, withdraw
 from schemas import TABLES
 
 
-def select(run: Run, recipe: Recipe, name: str, execution: Execution, bundle: str) -> Manifest:
+def select(
+    run: Run,
+    recipe: Recipe,
+    name: str,
+    execution: Execution,
+    bundle: str,
+    older: Sequence[str] = (),
+) -> Manifest:
     """Choose training documents by a recipe; no source page is read, and no text to decide.
 
     What is there already under the same settings is not done again. A new selection under an old
@@ -28,48 +37,42 @@ def select(run: Run, recipe: Recipe, name: str, execution: Execution, bundle: st
         name: the selection's name; its folder is `RUN/selected/NAME`.
         execution: where the shards are written.
         bundle: the classifier bundle whose scores are used.
+        older: the folders of older runs, to which this one was joined, to choose from as well.
 
     Returns:
         The manifest.
 
     Raises:
-        RunError: if a stage before has not finished.
+        RunError: if a stage before has not finished, or a run is not joined to the next.
         IntegrityError: if stored data is not what was committed, or the totals do not add up.
     """
     if not name or "/" in name or name.startswith("."):
         raise OptionError(f"name: {name!r} found, a plain folder name expected.")
-    parts = aligned_parts(run, bundle)
-    made_of = origin(run, parts, bundle)
-    settings = _settings(recipe, made_of)
+    snapshots = Snapshots.of(run, older)
+    parts = snapshots.parts(bundle)
+    origin = snapshots.origin(parts, bundle)
+    settings = _settings(recipe, origin, [part.id for part in parts])
     folder = run.selected(name)
     staging = Staging(folder)
     if finished := _finished(folder, settings):
         staging.clear()
         return finished
     decided = _decide(parts, recipe, staging, settings)
-    paths = [part_path(staging.decisions, decided[part.task], "decisions") for part in parts]
+    paths = [part_path(staging.decisions, decided[part.id], "decisions") for part in parts]
     tasks = shards.plan(parts, paths, recipe.shards, recipe.seed)
     work = shards.WriteShard(staging.shards, settings, recipe)
     written = run_step("select", work, tasks, staging.shards, settings, execution)
-    result = manifest.make(run, recipe, {**made_of, "settings": settings}, decided, written)
-    staging.take_place(result, decided, written, pages(run, parts, paths, recipe, result))
-    return result
+    made = manifest.make(snapshots, recipe, {**origin, "settings": settings}, decided, written)
+    selected = Selected(snapshots, parts, paths, recipe, made)
+    staging.take_place(made, decided, written, pages(selected))
+    return made
 
 
-def origin(run: Run, parts: Sequence[Part], bundle: str) -> dict[str, object]:
-    """What a selection is made of: digests of the inputs, the settings, and every part."""
-    record = run.record()
-    return {
-        "inputs": storage.digest(record.get("inputs")),
-        "run_settings": storage.digest(record["settings"]),
-        "bundle": bundle,
-        **digests(parts),
-    }
-
-
-def _settings(recipe: Recipe, made_of: Mapping[str, object]) -> str:
+def _settings(recipe: Recipe, origin: Mapping[str, object], parts: Sequence[str]) -> str:
     versions = [table.version for table in TABLES]
-    return storage.digest({"recipe": recipe.content(), "origin": made_of, "schemas": versions})
+    return storage.digest(
+        {"recipe": recipe.content(), "origin": origin, "parts": parts, "schemas": versions}
+    )
 
 
 def _decide(
@@ -78,7 +81,7 @@ def _decide(
     """The decisions on all parts; all of them are made again unless all are there."""
     folder = staging.decisions
     done = intact(folder)
-    if done.keys() == {part.task for part in parts} and all(
+    if done.keys() == {part.id for part in parts} and all(
         commit.settings == settings for commit in done.values()
     ):
         return done

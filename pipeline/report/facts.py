@@ -22,9 +22,9 @@ from pipeline.rules import RULES
 from pipeline.run import Run
 from pipeline.selection import decisions
 from pipeline.selection.decisions import Mask
-from pipeline.selection.manifest import Manifest
 from pipeline.selection.parts import Part
 from pipeline.selection.recipe import CLASSIFIERS, Recipe
+from pipeline.selection.selected import Selected
 from pipeline.tasks import part_path
 
 BINS = 40
@@ -117,19 +117,10 @@ class Place:
     row: int
 
 
-def gather(
-    run: Run, parts: Sequence[Part], decided: Sequence[str], recipe: Recipe, said: Manifest
-) -> Facts:
-    """Go through the columns of a selection once, and read the samples.
-
-    Args:
-        run: the run.
-        parts: its parts, sorted by task.
-        decided: the path of each part's decisions, in the same order.
-        recipe: what was selected by.
-        said: the selection's manifest.
-    """
-    facts = Facts(_histograms(recipe, said["shares"]))
+def gather(selected: Selected) -> Facts:
+    """Go through the columns of a selection once, and read the samples."""
+    parts, decided = selected.parts, selected.decided
+    facts = Facts(_histograms(selected.recipe, selected.said["shares"]))
     hosts: Counter[tuple[str, bool]] = Counter()
     years: Counter[tuple[str, bool]] = Counter()
     places: dict[str, list[Place]] = defaultdict(list)
@@ -152,9 +143,9 @@ def gather(
         reason: [dict(sampled[place]) for place in places[reason]]
         for reason in sorted(places, key=lambda name: (name != KEPT, name))
     }
-    _hear(facts.samples, said["origin"]["bundle"])
+    _hear(facts.samples, selected.bundle)
     facts.pairs = _pairs(parts, decided, facts.samples.get(decisions.DUPLICATE, []))
-    facts.problems = list(_problems(run))
+    facts.problems = list(_problems(member.run for member in selected.snapshots.members))
     return facts
 
 
@@ -304,9 +295,9 @@ def _pairs(
     return [{"removed": one, "survivor": survivors[one["survivor_id"]]} for one in chosen]
 
 
-def _problems(run: Run) -> Iterator[dict[str, Any]]:
+def _problems(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
     left = PROBLEMS_SHOWN
-    for commit in run.extracted().values():
+    for run, commit in ((one, commit) for one in runs for commit in one.extracted().values()):
         if left and "problems" in commit.files and commit.files["problems"].rows:
             rows = _read(part_path(run.documents, commit, "problems"), None).slice(0, left)
             left -= rows.num_rows

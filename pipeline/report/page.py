@@ -23,6 +23,7 @@ _HALF = HEIGHT / 2
 _ROOM = _HALF - 14  # for bars on each side of the axis, leaving room for the labels
 
 _STAGES = (
+    ("repeated", "再度読んだ文書", "documents read twice"),
     ("takedown", "申し出・除外リスト", "takedown lists"),
     ("robots", "機械への意思表示 (robots)", "robots directives"),
     ("time", "期間", "time window"),
@@ -157,6 +158,7 @@ def stage_of(rule: str) -> str:
     by_kind = {"keep_below": "scores", "drop_worst": "scores", "min": "ranges", "max": "ranges"}
     by_head = {"takedown": "takedown", "robots": "robots", "crawl_time": "time", "cap": "caps"}
     by_name = {
+        decisions.REPEATED: "repeated",
         decisions.ERASED: "takedown",
         decisions.DUPLICATE: "duplicates",
         decisions.CONTAINED: "duplicates",

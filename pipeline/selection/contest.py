@@ -1,4 +1,4 @@
-"""The contest: who is kept of a whole run, decided over columns and never over texts.
+"""The contest: who is kept of a run, or of several, decided over columns and never over texts.
 
 Shares, survivors and caps need all documents at once. So the parts are gone through a few times,
 one part's columns in memory at a time; what has to be held for all rows is a bit and a few
@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
 from pipeline import hosts
+from pipeline.dedup.joined import packed
 from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_contained, remove_copies
 from pipeline.selection import decisions
 from pipeline.selection.decisions import Hits, Judge, Mask, Rows
@@ -31,17 +32,50 @@ from schemas import DECISIONS
 ROWS_A_PARTITION = 1_000_000
 """Documents for each partition of spilled clusters: at most about 450 MB, if all are copies."""
 
+_NO_ROWS: Rows = np.zeros(0, np.int64)
 _ROW = pa.field("row", pa.int64(), nullable=False)
 _SPILLED = pa.schema([*MEMBERS, _ROW])
 _COMPETING = ["id", "cluster_id", "cluster_size", "exact_id", "n_chars", "crawl_time", "host"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Lot:
+    """A part, and its place among all.
+
+    Attributes:
+        part: the part.
+        begin: the global row of its first document.
+        repeated: which of its rows are documents that were read before, in this part or another.
+    """
+
+    part: Part
+    begin: int
+    repeated: Rows
+
+    def eligible(self, columns: Mapping[str, pa.Array], judge: Judge) -> Mask:
+        """Which rows pass all that does not depend on shares."""
+        passing = judge.eligible(columns)
+        passing[self.repeated] = False
+        return passing
+
+    def hits(
+        self, columns: Mapping[str, pa.Array], judge: Judge, shares: Mapping[str, float]
+    ) -> list[Hits]:
+        """Every reason that each row has by itself."""
+        repeated = [decisions.said(decisions.REPEATED, self.repeated)] if len(self.repeated) else []
+        return [*repeated, *judge.hits(columns, shares)]
+
+
 @dataclass(slots=True)
 class _Removals:
-    """The documents that a survivor stands for, by global row, ascending."""
+    """The documents that a survivor stands for, by global row, ascending.
+
+    A survivor is known by its id, and by its global row.
+    """
 
     rows: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     survivors: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+    survivor_rows: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
     similarities: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def within(self, begin: int, count: int) -> "_Removals":
@@ -50,17 +84,22 @@ class _Removals:
         return _Removals(
             self.rows[first:last] - begin,
             self.survivors.slice(first, last - first),
+            self.survivor_rows[first:last],
             self.similarities[first:last],
         )
 
-    def with_others(self, others: "_Removals") -> "_Removals":
-        """These and others, no document among both."""
-        rows = np.concatenate([self.rows, others.rows])
+    @classmethod
+    def joined(cls, several: Sequence["_Removals"]) -> "_Removals":
+        """All of several, no document among two of them."""
+        if not several:
+            return cls()
+        rows = np.concatenate([one.rows for one in several])
         order = np.argsort(rows)
-        return _Removals(
+        return cls(
             rows[order],
-            pa.concat_arrays([self.survivors, others.survivors]).take(pa.array(order)),
-            np.concatenate([self.similarities, others.similarities])[order],
+            pa.concat_arrays([one.survivors for one in several]).take(pa.array(order)),
+            np.concatenate([one.survivor_rows for one in several])[order],
+            np.concatenate([one.similarities for one in several])[order],
         )
 
 
@@ -75,7 +114,8 @@ class _Field:
     domains: NDArray[np.uint64]
     bands: Mapping[str, Mask]
     inner: _Removals
-    """Those who stand in a longer document, as they would be removed if that one stays."""
+    """Those who stand in a longer document, as they would be removed if that one stays; where the
+    longer one is, is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,74 +131,106 @@ class _Outcome:
 def decide(
     parts: Sequence[Part], recipe: Recipe, folder: str, settings: str, scratch: Path
 ) -> None:
-    """Commit the decisions on every document, one row-aligned part for each of the run's parts.
+    """Commit the decisions on every document, one row-aligned part for each of the runs' parts.
 
     Args:
-        parts: the run's parts, sorted by task.
+        parts: the runs' parts, in order.
         recipe: what to keep.
         folder: where the decisions are committed.
         settings: the digest of all that shapes them.
         scratch: an empty folder on this machine, for the signatures of clusters.
     """
     judge = Judge(recipe)
-    begins = [0, *itertools.accumulate(part.rows for part in parts)]
-    shares = _shares(parts, judge)
-    spill = _Spill(scratch, 1 + begins[-1] // ROWS_A_PARTITION)
+    lots = _lots(parts)
+    shares = _shares(lots, judge)
+    spill = _Spill(scratch, 1 + sum(part.rows for part in parts) // ROWS_A_PARTITION)
     with spill:
-        entered = [
-            _enter(part, begin, judge, shares, spill)
-            for part, begin in zip(parts, begins[:-1], strict=True)
-        ]
+        entered = [_enter(lot, judge, shares, spill) for lot in lots]
     removals = _remove(spill, recipe.duplicates)
     everyone = _joined(entered)
     contained = _contained(everyone, removals)
-    late = _over_caps(everyone, removals.with_others(contained), recipe)
+    late = _over_caps(everyone, _Removals.joined([removals, contained]), recipe)
     outcome = _Outcome(shares, removals, contained, late)
-    for part, begin in zip(parts, begins[:-1], strict=True):
-        with Attempt(folder, part.task, settings) as attempt:
-            _write(part, begin, judge, outcome, attempt)
+    for lot in lots:
+        with Attempt(folder, lot.part.id, settings) as attempt:
+            _write(lot, lots, judge, outcome, attempt)
             attempt.commit()
 
 
-def _shares(parts: Sequence[Part], judge: Judge) -> dict[str, float]:
+def _lots(parts: Sequence[Part]) -> list[_Lot]:
+    """The parts with their places; a document that stands in several rows is judged at the first.
+
+    Ids are told apart by their first 64 bits. Among 100 million documents the chance that two which
+    are not the same are taken for it is one in 4,000.
+    """
+    again = _again(parts)
+    seen = np.zeros(len(again), bool)
+    begins = itertools.accumulate((part.rows for part in parts), initial=0)
+    return [
+        _Lot(part, begin, _seen_before(_ids(part), again, seen) if len(again) else _NO_ROWS)
+        for part, begin in zip(parts, begins, strict=False)
+    ]
+
+
+def _again(parts: Sequence[Part]) -> NDArray[np.uint64]:
+    """The ids that stand in more than one row, ascending."""
+    ids = np.concatenate([np.zeros(0, np.uint64), *map(_ids, parts)])
+    ids.sort()
+    return np.unique(ids[1:][ids[1:] == ids[:-1]])
+
+
+def _seen_before(ids: NDArray[np.uint64], again: NDArray[np.uint64], seen: Mask) -> Rows:
+    """The rows of a part whose ids have been seen; `seen` learns of the others."""
+    rows = np.flatnonzero(np.isin(ids, again))
+    at = np.searchsorted(again, ids[rows])
+    is_first = np.zeros(len(rows), bool)
+    is_first[np.unique(at, return_index=True)[1]] = True
+    before = rows[seen[at] | ~is_first]
+    seen[at] = True
+    return before
+
+
+def _ids(part: Part) -> NDArray[np.uint64]:
+    return _leading_bits(part.read(["id"])["id"].combine_chunks())
+
+
+def _shares(lots: Sequence[_Lot], judge: Judge) -> dict[str, float]:
     """The probabilities that the recipe's shares come to, over all that is still eligible."""
     cuts = judge.recipe.scores
     by_share = [name for name, cut in cuts.items() if cut.drop_worst is not None]
     if not by_share:
         return {}
     eligible: dict[str, list[NDArray[np.float32]]] = {name: [] for name in by_share}
-    for part in parts:
-        columns = _columns(part.read(judge.columns))
-        passing = judge.eligible(columns)
+    for lot in lots:
+        columns = _columns(lot.part.read(judge.columns))
+        passing = lot.eligible(columns, judge)
         for name in by_share:
             eligible[name].append(np.asarray(columns[name], np.float32)[passing])
     joined = {name: np.concatenate(values) for name, values in eligible.items()}
     return decisions.share_thresholds(cuts, joined)
 
 
-def _enter(
-    part: Part, begin: int, judge: Judge, shares: Mapping[str, float], spill: "_Spill"
-) -> _Field:
+def _enter(lot: _Lot, judge: Judge, shares: Mapping[str, float], spill: "_Spill") -> _Field:
     """Judge one part; spill the members of clusters, and return who is left if asked for."""
-    part.check()
+    lot.part.check()
     recipe = judge.recipe
     wanted = {*judge.columns, *CLASSIFIERS, *_COMPETING}
     wanted |= {"signature", "contained_in", "containment"} if recipe.duplicates else set()
-    columns = _columns(part.read(sorted(wanted)))
-    left = np.flatnonzero(decisions.passed(judge.hits(columns, shares), part.rows))
+    columns = _columns(lot.part.read(sorted(wanted)))
+    left = np.flatnonzero(decisions.passed(lot.hits(columns, judge, shares), lot.part.rows))
     quality = decisions.quality(columns)
     if recipe.duplicates:
         clustered = np.asarray(columns["cluster_size"]) > 1
         rows = left[clustered[left]]
-        spill.write(_members(columns, quality, rows, begin))
-    inner = _inner(columns, left, begin, recipe.duplicates)
+        spill.write(_members(columns, quality, rows, lot.begin))
+    inner = _inner(columns, left, lot.begin, recipe.duplicates)
     if not _asks_for_everyone(recipe):
         left = left[:0]
     names = columns["host"].take(pa.array(left)).dictionary_encode()
     codes = np.asarray(names.indices)
     known = names.dictionary.to_pylist()
     return _Field(
-        rows=left + begin,
+        rows=left + lot.begin,
         ids=_leading_bits(columns["id"].take(pa.array(left))),
         quality=quality[left].astype(np.float32),
         hosts=_hashes(known)[codes],
@@ -185,7 +257,8 @@ def _inner(
         return _Removals()
     containment = np.asarray(columns["containment"].fill_null(0), np.float32)
     rows = left[containment[left] >= np.float32(policy.containment)]
-    return _Removals(rows + begin, columns["contained_in"].take(pa.array(rows)), containment[rows])
+    outer = columns["contained_in"].take(pa.array(rows))
+    return _Removals(rows + begin, outer, np.full(len(rows), -1), containment[rows])
 
 
 def _members(
@@ -233,20 +306,18 @@ class _Spill:
 def _remove(spill: _Spill, policy: KeepPolicy | None) -> _Removals:
     if policy is None:
         return _Removals()
-    rows, survivors, similarities = [], [], []
-    for members in spill.read():
-        removal = remove_copies(members, policy)
-        removed = removal["survivor_id"].is_valid()
-        rows.append(np.asarray(members["row"].filter(removed), np.int64))
-        survivors.append(removal["survivor_id"].filter(removed).combine_chunks())
-        similarities.append(np.asarray(removal["similarity"].filter(removed), np.float32))
-    joined = np.concatenate(rows)
-    order = np.argsort(joined)
-    return _Removals(
-        joined[order],
-        pa.concat_arrays(survivors).take(pa.array(order)),
-        np.concatenate(similarities)[order],
-    )
+    return _Removals.joined([_removed_of(members, policy) for members in spill.read()])
+
+
+def _removed_of(members: pa.Table, policy: KeepPolicy) -> _Removals:
+    """Who is removed of some whole clusters."""
+    removal = remove_copies(members, policy)
+    removed = removal["survivor_id"].is_valid()
+    rows = np.asarray(members["row"], np.int64)
+    survivors = removal["survivor_id"].filter(removed).combine_chunks()
+    similarities = np.asarray(removal["similarity"].filter(removed), np.float32)
+    at = np.asarray(pc.index_in(survivors, members["id"]), np.int64)
+    return _Removals(rows[np.asarray(removed)], survivors, rows[at], similarities)
 
 
 def _contained(field: _Field, removals: _Removals) -> _Removals:
@@ -264,7 +335,10 @@ def _contained(field: _Field, removals: _Removals) -> _Removals:
     stays = ~np.isin(field.rows, removals.rows, assume_unique=True)
     goes = np.flatnonzero(remove_contained(container, stays)[place])
     return _Removals(
-        inner.rows[goes], inner.survivors.take(pa.array(goes)), inner.similarities[goes]
+        inner.rows[goes],
+        inner.survivors.take(pa.array(goes)),
+        field.rows[container[place[goes]]],
+        inner.similarities[goes],
     )
 
 
@@ -291,20 +365,22 @@ def _over_caps(field: _Field, removals: _Removals, recipe: Recipe) -> list[Hits]
     return late
 
 
-def _write(part: Part, begin: int, judge: Judge, outcome: _Outcome, attempt: Attempt) -> None:
+def _write(
+    lot: _Lot, lots: Sequence[_Lot], judge: Judge, outcome: _Outcome, attempt: Attempt
+) -> None:
     """Put all reasons of one part together, and write its decisions."""
-    recipe = judge.recipe
-    copies = outcome.removals.within(begin, part.rows)
-    contained = outcome.contained.within(begin, part.rows)
-    removals = copies.with_others(contained)
+    recipe, part = judge.recipe, lot.part
+    copies = outcome.removals.within(lot.begin, part.rows)
+    contained = outcome.contained.within(lot.begin, part.rows)
+    removals = _Removals.joined([copies, contained])
     columns = _columns(part.read(sorted({*judge.columns, "n_chars"})))
-    hits = judge.hits(columns, outcome.shares)
+    hits = lot.hits(columns, judge, outcome.shares)
     if recipe.duplicates:
         policy = recipe.duplicates
         hits.append(_removed(decisions.DUPLICATE, copies, policy.threshold))
         if policy.contained == "remove":
             hits.append(_removed(decisions.CONTAINED, contained, policy.containment))
-    hits.extend(_within(cap, begin, part.rows) for cap in outcome.late)
+    hits.extend(_within(cap, lot.begin, part.rows) for cap in outcome.late)
     if recipe.sample < 1:
         hits.append(_sampled_out(columns["id"], hits, recipe))
     kept = decisions.passed(hits, part.rows)
@@ -318,6 +394,8 @@ def _write(part: Part, begin: int, judge: Judge, outcome: _Outcome, attempt: Att
             decisions.reasons(hits, part.rows),
             removals.survivors.take(survivor),
             pa.array(removals.similarities, pa.float32()).take(survivor),
+            pa.array([part.run or None] * part.rows, pa.string()),
+            _runs_at(lots, removals.survivor_rows).take(survivor),
         ],
         schema=DECISIONS.arrow,
     )
@@ -325,6 +403,12 @@ def _write(part: Part, begin: int, judge: Judge, outcome: _Outcome, attempt: Att
     for name, count in _counts(hits, kept, np.asarray(columns["n_chars"])).items():
         attempt.count(name, count)
     attempt.note("shares", dict(outcome.shares))
+
+
+def _runs_at(lots: Sequence[_Lot], rows: Rows) -> pa.Array:
+    """What the runs that hold some global rows are called; null where there is one run only."""
+    part = np.searchsorted([lot.begin for lot in lots], rows, side="right") - 1
+    return pa.array([lot.part.run or None for lot in lots], pa.string()).take(pa.array(part))
 
 
 def _removed(rule: str, removals: _Removals, threshold: float) -> Hits:
@@ -372,7 +456,7 @@ def _joined(fields: Sequence[_Field]) -> _Field:
             name: np.concatenate([field.bands[name] for field in fields])
             for name in fields[0].bands
         },
-        inner=reduce(_Removals.with_others, [field.inner for field in fields], _Removals()),
+        inner=_Removals.joined([field.inner for field in fields]),
     )
 
 
@@ -384,8 +468,8 @@ def _columns(table: pa.Table) -> dict[str, pa.Array]:
 
 
 def _leading_bits(ids: pa.Array) -> NDArray[np.uint64]:
-    """The first 60 bits of hexadecimal ids, which order them as the ids themselves."""
-    return np.fromiter((int(name[:15], 16) for name in ids.to_pylist()), np.uint64)
+    """The first 64 bits of hexadecimal ids, which order them as the ids themselves."""
+    return packed(ids).view(">u8")[::2].astype(np.uint64)
 
 
 def _hashes(names: Sequence[str]) -> NDArray[np.uint64]:

@@ -29,6 +29,9 @@ from schemas import DECISIONS
 ERASED = "erased"
 """Reason of a document whose text is gone for good, and the flag by which it is known."""
 
+REPEATED = "repeated"
+"""Reason of a document that was read twice, in one run or in two: it is judged at its first."""
+
 TAKEDOWN_HOST = "takedown.host"
 TAKEDOWN_URL = "takedown.url"
 BEFORE = "crawl_time.from"
@@ -123,9 +126,9 @@ class Judge:
             yield _valueless(TAKEDOWN_URL, takedown.match_urls(columns["url"], self._urls))
 
     def _opted_out(self, columns: Mapping[str, pa.Array]) -> Iterable[Hits]:
-        said = _rows_by_name(columns["robots"]) if self.recipe.robots else {}
+        rows = _rows_by_name(columns["robots"]) if self.recipe.robots else {}
         for directive in self.recipe.robots:
-            yield _said(f"robots.{directive}", said.get(directive, np.zeros(0, np.int64)))
+            yield said(f"robots.{directive}", rows.get(directive, np.zeros(0, np.int64)))
 
     def _outside_time(self, columns: Mapping[str, pa.Array]) -> Iterable[Hits]:
         window = self.recipe.crawl_time
@@ -291,7 +294,7 @@ def numbers(column: pa.Array) -> Numbers:
 def _erased(flags: pa.ListArray) -> Iterable[Hits]:
     rows = _rows_by_name(flags).get(ERASED)
     if rows is not None:
-        yield _said(ERASED, rows)
+        yield said(ERASED, rows)
 
 
 def _rows_by_name(lists: pa.ListArray) -> dict[str, Rows]:
@@ -330,9 +333,9 @@ def _broken(rule: str, values: Numbers, broken: Mask, threshold: float) -> Hits:
 
 
 def _valueless(rule: str, broken: Mask) -> Hits:
-    return _said(rule, np.flatnonzero(broken))
+    return said(rule, np.flatnonzero(broken))
 
 
-def _said(rule: str, rows: Rows) -> Hits:
+def said(rule: str, rows: Rows) -> Hits:
     """A rule that holds or not, without a value."""
     return Hits(rule, rows, np.full(len(rows), np.nan))

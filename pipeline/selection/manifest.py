@@ -13,8 +13,8 @@ from typing import Any
 from pipeline import json_files, storage
 from pipeline.accounts import Account
 from pipeline.errors import IntegrityError, RunError
-from pipeline.run import Run
 from pipeline.selection.recipe import Recipe
+from pipeline.selection.snapshots import Snapshots
 from pipeline.tasks import Commit
 from schemas import TABLES
 
@@ -26,7 +26,7 @@ Manifest = dict[str, Any]
 
 
 def make(
-    run: Run,
+    snapshots: Snapshots,
     recipe: Recipe,
     origin: Mapping[str, object],
     decisions: Mapping[str, Commit],
@@ -35,19 +35,21 @@ def make(
     """Put the manifest of a selection together.
 
     Args:
-        run: the run it was selected from.
+        snapshots: the run, or the runs, it was selected from.
         recipe: what it keeps.
-        origin: what else made it, from `pipeline.jobs.select.origin`.
+        origin: what else made it: `Snapshots.origin`, and the digest of the settings.
         decisions: the commits of the decisions, by task.
         shards: the commits of the shards, by shard.
 
     Raises:
         IntegrityError: if the totals do not add up.
     """
-    totals = _totals(Account.of(run.extracted().values()), decisions.values(), shards.values())
+    totals = _totals(snapshots.account(), decisions.values(), shards.values())
     check_totals(totals)
     shares = next(iter(decisions.values())).notes["shares"] if decisions else {}
+    runs = snapshots.listed()
     return {
+        **({"runs": runs} if runs else {}),
         "schema": SCHEMA,
         "recipe": {
             "name": recipe.name,

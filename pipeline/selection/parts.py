@@ -1,12 +1,13 @@
 """The row-aligned parts of a run: one task's documents, scores and groups, read side by side."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import storage
+from pipeline.dedup.joined import Renaming
 from pipeline.errors import IntegrityError, RunError
 from pipeline.run import Run
 from pipeline.tasks import Commit, commits, part_path
@@ -30,12 +31,21 @@ class Part:
         rows: documents in it.
         paths: the committed file of each table, by the table's name.
         sha256: the digest of each of those files.
+        run: what the run is called among several; empty where it is the only one.
+        renamings: what newer runs say of its groups, in order.
     """
 
     task: str
     rows: int
     paths: dict[str, str]
     sha256: dict[str, str]
+    run: str = ""
+    renamings: tuple[Renaming, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The task, told from those of other runs."""
+        return f"{self.run}-{self.task}" if self.run else self.task
 
     def read(self, columns: Iterable[str]) -> pa.Table:
         """Some columns of all rows, each from the table that holds it; never more than is asked.
@@ -84,12 +94,33 @@ class Part:
     def _read(self, table: Table, columns: Sequence[str]) -> pa.Table:
         if not columns:
             return pa.table({})
-        with storage.open_read(self.paths[table.name]) as file:
-            return pq.read_table(file, columns=list(columns), use_threads=False)
+        read = read_columns(self.paths[table.name], columns)
+        return joined_groups(read, self.renamings) if table is GROUPS else read
 
 
-def aligned_parts(run: Run, bundle: str) -> list[Part]:
+def read_columns(path: str, columns: Sequence[str] | None) -> pa.Table:
+    """Some columns of a file, in that order; all of them for None."""
+    with storage.open_read(path) as file:
+        return pq.read_table(file, columns=columns and list(columns), use_threads=False)
+
+
+def joined_groups(groups: pa.Table, renamings: Iterable[Renaming]) -> pa.Table:
+    """Columns of a run's groups, as they are since newer runs were joined to it."""
+    for renaming in renamings:
+        groups = renaming.apply(groups)
+    return groups
+
+
+def aligned_parts(
+    run: Run, bundle: str, name: str = "", renamings: tuple[Renaming, ...] = ()
+) -> list[Part]:
     """The parts of a run that is extracted, scored and grouped, sorted by task.
+
+    Args:
+        run: the run.
+        bundle: the classifier bundle whose scores are read.
+        name: what the run is called among several.
+        renamings: what newer runs say of its groups, in order.
 
     Raises:
         RunError: if a stage has not finished; the message names the command that finishes it.
@@ -98,7 +129,7 @@ def aligned_parts(run: Run, bundle: str) -> list[Part]:
     documents = run.extracted()
     scores = _complete(run.scores(bundle), documents, f"seimai score {run.path}")
     groups = _complete(run.groups, documents, f"seimai group {run.path}")
-    return [
+    aligned = [
         _part(
             task,
             (run.documents, documents[task]),
@@ -107,6 +138,7 @@ def aligned_parts(run: Run, bundle: str) -> list[Part]:
         )
         for task in documents
     ]
+    return [replace(part, run=name, renamings=renamings) for part in aligned]
 
 
 def digests(parts: Sequence[Part]) -> dict[str, str]:

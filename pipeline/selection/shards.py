@@ -20,8 +20,9 @@ import xxhash
 from numpy.typing import NDArray
 
 from pipeline import storage
+from pipeline.dedup.joined import Renaming
 from pipeline.selection import masking
-from pipeline.selection.parts import Part
+from pipeline.selection.parts import Part, joined_groups, read_columns
 from pipeline.selection.recipe import Recipe, ShardSizes
 from pipeline.tasks import Attempt
 from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS
@@ -62,12 +63,14 @@ class Source:
         scores: the path of the scores.
         groups: the path of the groups.
         decisions: the path of the decisions.
+        renamings: what newer runs say of the groups, in order.
     """
 
     documents: str
     scores: str
     groups: str
     decisions: str
+    renamings: tuple[Renaming, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,15 @@ def plan(
         for row_group in _row_groups(number, part, path)
         for piece in strips(row_group, sizes.size / STRIPS_A_SHARD)
     ]
-    pieces.sort(key=lambda piece: _draw(seed, parts[piece.slice.part].task, piece.slice.begin))
+    pieces.sort(key=lambda piece: _draw(seed, parts[piece.slice.part].id, piece.slice.begin))
     sources = [
-        Source(part.paths["documents"], part.paths["scores"], part.paths["groups"], path)
+        Source(
+            part.paths["documents"],
+            part.paths["scores"],
+            part.paths["groups"],
+            path,
+            part.renamings,
+        )
         for part, path in zip(parts, decisions, strict=True)
     ]
     return [
@@ -290,13 +299,13 @@ def _kept_rows(piece: Slice, source: Source) -> pa.Table:
 @lru_cache(maxsize=4)
 def _beside(source: Source) -> pa.Table:
     """All that stands beside a part's documents: small, and asked for slice after slice."""
-    columns = [("scores", SCORES.names[1:]), ("groups", GROUPS.names[1:]), ("decisions", ("kept",))]
-    found = {}
-    for table, names in columns:
-        with storage.open_read(getattr(source, table)) as file:
-            read = pq.read_table(file, columns=list(names), use_threads=False)
-        found.update({name: read[name] for name in names})
-    return pa.table(found)
+    groups = read_columns(source.groups, GROUPS.names[1:])
+    tables = (
+        read_columns(source.scores, SCORES.names[1:]),
+        joined_groups(groups, source.renamings),
+        read_columns(source.decisions, ["kept"]),
+    )
+    return pa.table({name: table[name] for table in tables for name in table.column_names})
 
 
 def _order(ids: Sequence[str], seed: int, *window: int) -> pa.Array:
@@ -305,5 +314,4 @@ def _order(ids: Sequence[str], seed: int, *window: int) -> pa.Array:
 
 
 def _column(path: str, name: str) -> pa.ChunkedArray:
-    with storage.open_read(path) as file:
-        return pq.read_table(file, columns=[name], use_threads=False)[name]
+    return read_columns(path, [name])[name]
