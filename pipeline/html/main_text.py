@@ -17,12 +17,11 @@ from pipeline.html.render import Line
 _Kind = Literal["aside", "links", "reference", "prose", "short"]
 
 _PUNCTUATION = re.compile("[。、！？，．]")
-_FURNITURE = re.compile(
-    r"©|copyright|all rights reserved|powered by"
-    r"|^(?:シェア|ツイート|いいね|続きを読む|もっと見る|前の(?:ページ|記事).{0,4}"
+_FURNITURE_WORDS = re.compile("©|copyright|all rights reserved|powered by")
+_FURNITURE_LINES = re.compile(
+    r"シェア|ツイート|いいね|続きを読む|もっと見る|前の(?:ページ|記事).{0,4}"
     r"|次の(?:ページ|記事).{0,4}|(?:ページ)?(?:トップ|先頭)(?:へ|に)戻る|戻る"
-    r"|コメントを残す|関連記事|この記事をシェア.*)$",
-    re.IGNORECASE,
+    r"|コメントを残す|関連記事|この記事をシェア.*"
 )
 _FURNITURE_CHARS = 80
 _PROSE_CHARS = 40
@@ -62,11 +61,15 @@ def _kinds(lines: Sequence[Line]) -> list[_Kind]:
 def _kind(line: Line) -> _Kind:
     if line.link_chars > _LINK_DENSE * line.chars:
         return "links"
-    if line.chars < _FURNITURE_CHARS and _FURNITURE.search(line.text):
+    if line.chars < _FURNITURE_CHARS and _is_furniture(line.text):
         return "aside"
     if line.chars >= _PROSE_CHARS or _PUNCTUATION.search(line.text):
         return "prose"
     return "short"
+
+
+def _is_furniture(text: str) -> bool:
+    return bool(_FURNITURE_WORDS.search(text.lower()) or _FURNITURE_LINES.fullmatch(text))
 
 
 def _within_main(lines: Sequence[Line], kinds: list[_Kind]) -> list[_Kind]:

@@ -7,32 +7,34 @@ the marks back.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from html import unescape
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
-_ASIDE, _ASIDE_END, _MAIN, _MAIN_END, _LINK, _LINK_END, _HEADING, _PRE, _PRE_END = map(
+from pipeline.html.source import Source
+
+_ASIDE, _ASIDE_END, _MAIN, _MAIN_END, _LINK, _LINK_END, _PRE, _PRE_END, _HEADING = map(
     chr, range(0xFDD0, 0xFDD9)
 )
-_MARKS = re.compile(f"([{_ASIDE}-{_PRE_END}])")
-
 _STEPS = {
-    _ASIDE: ("aside", 1),
-    _ASIDE_END: ("aside", -1),
-    _MAIN: ("main", 1),
-    _MAIN_END: ("main", -1),
-    _LINK: ("link", 1),
-    _LINK_END: ("link", -1),
-    _PRE: ("pre", 1),
-    _PRE_END: ("pre", -1),
+    _ASIDE: (_ASIDE, 1),
+    _ASIDE_END: (_ASIDE, -1),
+    _MAIN: (_MAIN, 1),
+    _MAIN_END: (_MAIN, -1),
+    _LINK: (_LINK, 1),
+    _LINK_END: (_LINK, -1),
+    _PRE: (_PRE, 1),
+    _PRE_END: (_PRE, -1),
 }
+"""Which place a mark opens or closes."""
+_PIECE = re.compile(f"([^\n{_ASIDE}-{_HEADING}]*)(\n|[{_ASIDE}-{_HEADING}])")
 
-_ASIDE_TAGS = (
-    "nav,footer,aside,[role=navigation],[role=contentinfo],[role=complementary],[role=search],"
-    "[role=banner]"
-)
+_ASIDE_TAGS = ("nav", "footer", "aside")
+_ASIDE_ROLES = frozenset(("navigation", "contentinfo", "complementary", "search", "banner"))
 _ASIDE_PARTS = (
     *("breadcrumb", "pankuzu", "topicpath", "sidebar", "footer", "navigation", "widget", "share"),
     *("sns", "social", "related", "pager", "pagination", "cookie", "copyright"),
@@ -42,7 +44,9 @@ _ASIDE_NAMES = frozenset(
     ("side", "menu", "nav", "navi", "gnav", "navbar", "toc", "comments", "site-header")
 )
 """Whole class names and ids; as parts they are found in wrappers of whole pages."""
-_MAIN_TAGS = "main,article,[role=main],[itemprop=articleBody]"
+_MAIN_TAGS = ("main", "article")
+_MAIN_ROLES = frozenset(("main",))
+_MAIN_ITEM = "[itemprop=articleBody]"
 _MAIN_NAMES = frozenset(
     {
         *("main", "content", "contents", "main-content", "article", "post", "entry"),
@@ -54,7 +58,9 @@ _MOST_MARKED = 2000
 
 _CLASSES = re.compile("class=[\"']?([^\"'>]{1,300})")
 _IDS = re.compile("id=[\"']?([^\"'>]{1,300})")
-_HIDDEN_ELEMENTS = ["[hidden]", '[style*="display:none"]', '[style*="display: none"]']
+_ROLES = re.compile("role=[\"']?([^\"'>]{1,300})")
+_NOT_SHOWN = ("rt", "rp", "[hidden]", '[style*="display:none"]', '[style*="display: none"]')
+"""What a reader does not see; readings (ruby) would stand doubled beside their words."""
 _HREF = re.compile(r'<a href="([^"]+)">')
 _UNCLOSED = re.compile(r"<a [^>]*>(?=(?:[^<]++|<(?!/?a[ >]))*+(?:<a |\Z))")
 """resiliparse writes no `</a>` for a link with nothing inside."""
@@ -101,49 +107,74 @@ class Rendered:
     links: list[str]
 
 
-def render(html: str) -> Rendered:
+def render(source: Source) -> Rendered:
     """Parse and serialise a page that `limits.parseable` let through."""
-    tree = HTMLTree.parse(html)
-    _mark_places(tree, html)
+    tree = HTMLTree.parse(source.html)
+    _mark_places(tree, source)
     written = extract_plain_text(
         tree,
         preserve_formatting="minimal_html",
         list_bullets=False,
         alt_texts=False,
         links=True,
-        skip_elements=_skipped(html),
+        skip_elements=_NOT_SHOWN,
     )
     links = [unescape(link) for link in _HREF.findall(written)]
-    return Rendered(" ".join((tree.title or "").split()), _lines(written), links)
+    return Rendered(" ".join((tree.title or "").split()), list(_lines(_marked(written))), links)
 
 
-def _skipped(html: str) -> list[str]:
-    """What a reader does not see; readings (ruby) would stand doubled beside their words."""
-    skipped = ["rt", "rp"] if "<rt" in html else []
-    return skipped + _HIDDEN_ELEMENTS if "hidden" in html or "none" in html else skipped
+def _mark_places(tree: HTMLTree, source: Source) -> None:
+    """Marks the asides and the main parts; each selector takes time, so none asks in vain."""
+    classes, ids, roles = (_words(found, source.html) for found in (_CLASSES, _IDS, _ROLES))
+    asides = [
+        *(tag for tag in _ASIDE_TAGS if source.tags[tag]),
+        *(f"[role={role}]" for role in sorted(_ASIDE_ROLES & roles)),
+        *(f'[class*="{part}"]' for part in _aside_parts(classes)),
+        *(f'[id*="{part}"]' for part in _aside_parts(ids)),
+        *(f".{name}" for name in sorted(_ASIDE_NAMES & classes)),
+        *(f"#{name}" for name in sorted(_ASIDE_NAMES & ids)),
+    ]
+    mains = [
+        *(tag for tag in _MAIN_TAGS if source.tags[tag]),
+        *(f"[role={role}]" for role in sorted(_MAIN_ROLES & roles)),
+        _MAIN_ITEM,
+        *(f".{name}" for name in sorted(_MAIN_NAMES & classes)),
+        *(f"#{name}" for name in sorted(_MAIN_NAMES & ids)),
+    ]
+    _mark(tree, asides, _ASIDE, _ASIDE_END)
+    _mark(tree, mains, _MAIN, _MAIN_END)
 
 
-def _mark_places(tree: HTMLTree, html: str) -> None:
-    names = " ".join({*_CLASSES.findall(html), *_IDS.findall(html)})
-    words = set(names.split())
-    parts = [f'[class*="{part}"],[id*="{part}"]' for part in _ASIDE_PARTS if part in names]
-    asides = [f".{name},#{name}" for name in sorted(_ASIDE_NAMES & words)]
-    mains = [f".{name},#{name}" for name in sorted(_MAIN_NAMES & words)]
-    _mark(tree, ",".join([_ASIDE_TAGS, *parts, *asides]), _ASIDE, _ASIDE_END)
-    _mark(tree, ",".join([_MAIN_TAGS, *mains]), _MAIN, _MAIN_END)
+def _words(attribute: re.Pattern[str], html: str) -> set[str]:
+    return set(" ".join(attribute.findall(html)).split())
 
 
-def _mark(tree: HTMLTree, selectors: str, start: str, end: str) -> None:
+def _aside_parts(words: set[str]) -> list[str]:
+    return sorted(set().union(*map(_parts_of, words)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _parts_of(word: str) -> tuple[str, ...]:
+    """The parts of asides' names in a class name or id; pages use the same words over and over."""
+    return tuple(part for part in _ASIDE_PARTS if part in word)
+
+
+def _mark(tree: HTMLTree, selectors: list[str], start: str, end: str) -> None:
+    """Marks the outermost elements: what is inside a marked one is in its place anyway."""
     document = tree.document
-    if document is None:
+    if document is None or not selectors:
         return
-    for element in document.query_selector_all(selectors).values()[:_MOST_MARKED]:
-        if element.tag not in {"html", "body"}:
-            element.prepend(document.create_text_node(start))
-            element.append(document.create_text_node(end))
+    outer = None
+    for element in document.query_selector_all(",".join(selectors)).values()[:_MOST_MARKED]:
+        if (outer and outer.contains(element)) or element.tag in {"html", "body"}:
+            continue
+        outer = element
+        element.prepend(document.create_text_node(start))
+        element.append(document.create_text_node(end))
 
 
-def _lines(written: str) -> list[Line]:
+def _marked(written: str) -> str:
+    """The text without tags, with marks for those that tell."""
     text = written
     if text.count("<a ") > text.count("</a>"):
         text = _UNCLOSED.sub("", text)
@@ -152,41 +183,31 @@ def _lines(written: str) -> list[Line]:
     text = _LINK_TAG.sub(_LINK, text).replace("</a>", _LINK_END)
     text = _HEADING_TAG.sub(_HEADING, text)
     text = text.replace("<pre>", _PRE).replace("</pre>", _PRE_END)
-    text = _CELLS.sub("\t", unescape(_ANY_TAG.sub("", text)))
-    reader = _Reader()
-    return [line for raw in text.split("\n") if (line := reader.read(raw)) is not None]
+    return _CELLS.sub("\t", unescape(_ANY_TAG.sub("", text)))
 
 
-class _Reader:
-    """Reads the lines in order, and remembers which places are open."""
-
-    def __init__(self) -> None:
-        self._open = dict.fromkeys(["aside", "main", "link", "pre"], 0)
-        self._asides = 0
-
-    def read(self, raw: str) -> Line | None:
-        """The line with its place, that of its last word; None if it shows nothing."""
-        if not raw or raw.isspace():
-            return None
-        place = None
-        link_chars = 0
-        pieces = _MARKS.split(raw)
-        for index, piece in enumerate(pieces):
-            if index % 2:
-                self._pass(piece)
-            elif chars := len(piece.strip()):
-                link_chars += chars if self._open["link"] else 0
-                place = (self._open["aside"], self._open["main"], self._open["pre"])
-        if place is None:
-            return None
-        aside, main, pre = place
-        text = "".join(pieces[::2])
-        text = text.rstrip() if pre else text.strip()
-        is_heading = _HEADING in raw
-        return Line(text, len(text), link_chars, is_heading, self._asides if aside else 0, main > 0)
-
-    def _pass(self, mark: str) -> None:
-        place, step = _STEPS.get(mark, ("", 0))
-        if step:
-            self._open[place] += step
-            self._asides += mark == _ASIDE and self._open["aside"] == 1
+def _lines(marked: str) -> Iterator[Line]:
+    """Reads the lines that show anything, each with the place of its last word."""
+    depth = dict.fromkeys((_ASIDE, _MAIN, _LINK, _PRE), 0)
+    asides = 0
+    pieces: list[str] = []
+    link_chars, is_heading, place = 0, False, None
+    for piece, mark in _PIECE.findall(marked + "\n"):
+        if piece:
+            pieces.append(piece)
+            if chars := len(piece.strip()):
+                link_chars += chars if depth[_LINK] else 0
+                place = asides if depth[_ASIDE] else 0, depth[_MAIN] > 0, depth[_PRE] > 0
+        if mark in _STEPS:
+            opened, step = _STEPS[mark]
+            depth[opened] += step
+            asides += mark == _ASIDE and depth[_ASIDE] == 1
+        elif mark == _HEADING:
+            is_heading = True
+        else:
+            if place:
+                aside, in_main, in_pre = place
+                text = "".join(pieces)
+                text = text.rstrip() if in_pre else text.strip()
+                yield Line(text, len(text), link_chars, is_heading, aside, in_main)
+            pieces, link_chars, is_heading, place = [], 0, False, None
