@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from classifiers.bundle import Bundle
+from classifiers.calibrate import AS_IT_IS
 from classifiers.labels import CLASSES
 
 _FEWEST = 10
@@ -40,6 +41,8 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     yield f"Licence: {manifest.get('licence') or 'not stated'}."
     yield ""
     yield from _data(manifest["labels"])
+    if "calibration" in manifest:
+        yield from _calibration(manifest["calibration"])
     for form, figures in manifest["cross_validation"].items():
         yield from _figures(form, figures)
     yield from _slices(manifest["cross_validation"]["html"])
@@ -61,6 +64,29 @@ def _data(labels: dict[str, Any]) -> Iterator[str]:
     for name in CLASSES:
         of = labels["classes"][name]
         yield f"| {name} | {of['pages']} | {of['sites']} | {of['owners']} |"
+    yield ""
+
+
+def _calibration(calibration: dict[str, Any]) -> Iterator[str]:
+    yield "## Calibrated anew"
+    yield ""
+    labels = calibration["labels"]
+    yield (
+        f"From bundle {calibration['bundle']}, on {labels['pages']} pages of {labels['sites']} "
+        "other sites. The figures of the cross-validation below are from before; the order of the "
+        "pages, and so the average precision, is the same. On other sites than each was fitted on:"
+    )
+    yield ""
+    yield "| head | class | chosen | ECE before | ECE after | Brier before | Brier after |"
+    yield "|---" * 7 + "|"
+    for head, classes in calibration["heads"].items():
+        for name, of_class in classes.items():
+            before, after = (
+                of_class["ways"][way]["high_mid"] for way in (AS_IT_IS, of_class["chosen"])
+            )
+            measures = ("calibration_error", "brier")
+            cells = (_number(of[measure]) for measure in measures for of in (before, after))
+            yield f"| {head} | {name} | {of_class['chosen']} | {' | '.join(cells)} |"
     yield ""
 
 

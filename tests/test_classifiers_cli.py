@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
@@ -194,6 +195,37 @@ def test_train_writes_a_bundle_that_loads(run: Path, tmp_path: Path) -> None:
     trained = load(str(tmp_path / "own"))
     assert trained.name == "own"
     assert trained.manifest["labels"]["pages"] == 18
+
+
+def test_calibrate_writes_a_bundle_that_ranks_alike_and_says_what_it_changed(
+    run: Path, tmp_path: Path
+) -> None:
+    labels, out = run / "labels.jsonl", tmp_path / "calibrated"
+    result = called("calibrate", "--run", run, "--labels", labels, "--out", out)
+    assert result.exit_code == 0, repr(result.exception)
+    made, shipped = load(str(out)), load()
+    assert f"{made.digest} is the digest" in result.output
+    assert made.digest != shipped.digest
+    assert made.manifest["calibration"]["bundle"] == shipped.digest
+    batch = html_documents([f"<p>{body}</p>" for _, body in KINDS])
+    for place, name in enumerate(CLASSES):
+        before, after = shipped.chances(batch)[:, place], made.chances(batch)[:, place]
+        assert np.argsort(before).tolist() == np.argsort(after).tolist()
+        flagged = before >= shipped.thresholds[name]
+        assert (flagged == (after >= made.thresholds[name])).all()
+    card = called("card", "--bundle", out)
+    assert "Calibrated anew" in card.output
+
+
+def test_calibrate_refuses_the_labels_that_the_bundle_was_trained_on(
+    run: Path, tmp_path: Path
+) -> None:
+    known = ("--run", run, "--labels", run / "labels.jsonl")
+    called("train", *known, "--out", tmp_path / "own")
+    options = ("--bundle", tmp_path / "own", "--out", tmp_path / "again")
+    result = called("calibrate", *known, *options)
+    assert "calibrate on pages of other sites" in str(result.exception)
+    assert not (tmp_path / "again").exists()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from classifiers.bundle import load
+from classifiers.calibrate import AS_IT_IS, ISOTONIC, PLATT, Evidence, Heard, measure, platt
 from classifiers.evaluate import Judged, as_text, evaluate, sites_with_errors, worst_errors
 from classifiers.kinds import kinds
 from classifiers.labels import CLASSES, Doubt, Label, as_markdown, read_doubts, read_labels
@@ -218,6 +220,50 @@ class TestMeasures:
         )
         assert found["twice"] == (2, 2)
         assert found["once"][0] < found["once"][1]
+
+
+class TestCalibration:
+    def heard(self, says: Callable[[float], float], pages: int = 400) -> Heard:
+        """Pages on 40 sites whose log-odds are true, as a head says that reports them wrongly."""
+        random = np.random.default_rng(0)
+        true = random.normal(0, 2, pages)
+        happened = random.random(pages) < 1 / (1 + np.exp(-true))
+        labels = [
+            label(f"{n % 40}.jp", "", bool(of), False, False, page=n)
+            for n, of in enumerate(happened)
+        ]
+        log_odds = np.stack([[says(value) for value in true]] * len(CLASSES), axis=1)
+        return Heard("html", labels, log_odds)
+
+    def test_overconfident_chances_are_set_right(self) -> None:
+        evidence = Evidence.of(self.heard(lambda value: 3 * value + 1), 0)
+        found = measure(evidence, 0)
+        before, after = (found[way]["high_mid"]["calibration_error"] for way in (AS_IT_IS, PLATT))
+        assert after < before / 2
+        line = platt(evidence.log_odds, evidence.truth, evidence.weights)
+        assert line.slope == pytest.approx(1 / 3, abs=0.1)
+        assert line.offset == pytest.approx(-1 / 3, abs=0.2)
+
+    def test_a_crooked_curve_is_seen_by_the_isotonic_figures(self) -> None:
+        found = measure(Evidence.of(self.heard(lambda value: 4 if value > 0 else value), 0), 0)
+        assert found[ISOTONIC]["score"] < found[AS_IT_IS]["score"]
+
+    def test_labels_that_two_readers_gave_count_most_and_unsure_ones_not_at_all(self) -> None:
+        labels = [
+            label("a.jp", second=(False, False, False), confidence="low"),
+            label("b.jp"),
+            label("c.jp", confidence="low"),
+            label("d.jp", known=(False, True, True)),
+        ]
+        evidence = Evidence.of(Heard("html", labels, np.zeros((4, 3))), 0)
+        assert evidence.labels == labels[:2]
+        assert evidence.weights.tolist() == [1, 0.25]
+
+    def test_a_class_without_positive_pages_is_left_as_it_is(self) -> None:
+        evidence = Evidence.of(Heard("html", [label("a.jp"), label("b.jp")], np.zeros((2, 3))), 2)
+        found = measure(evidence, 2)
+        assert found[PLATT] == found[AS_IT_IS] == found[ISOTONIC]
+        assert found[PLATT]["both_agree"]["brier"] is None
 
 
 class TestKinds:
