@@ -27,7 +27,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from pipeline.execution import Execution
-from pipeline.jobs.group import LINKS_FOR_ONE_WORKER, group
+from pipeline.jobs.group import LINKS_FOR_ONE_WORKER, InTexts, group
 from pipeline.run import Run
 from pipeline.tasks import Attempt
 from schemas import SIGNATURE_SLOTS
@@ -161,7 +161,13 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequ
     limit = 0 if options.rounds else LINKS_FOR_ONE_WORKER
     start = time.perf_counter()
     with watch.looking(), Timed(options.workers) as execution:
-        found = group(run, execution, against=against, contained=False, links_for_one_worker=limit)
+        found = group(
+            run,
+            execution,
+            against=against,
+            in_texts=InTexts(False, False),
+            links_for_one_worker=limit,
+        )
     seconds = time.perf_counter() - start
     for name, step in execution.seconds.items():
         print(f"    {name:<28} {step:8.1f} s")

@@ -22,7 +22,7 @@ from pipeline.execution import Execution
 from pipeline.explain import explain, explain_text
 from pipeline.export import export_megatron, load_tokenizer
 from pipeline.jobs.extract import Reading, extract
-from pipeline.jobs.group import group
+from pipeline.jobs.group import InTexts, group
 from pipeline.jobs.score import score
 from pipeline.jobs.select import select
 from pipeline.report.pages import report
@@ -137,6 +137,20 @@ _choosing = _together(
     ),
     click.option("--name", help="The selection's name; the recipe's if unset."),
 )
+_in_texts = _together(
+    click.option(
+        "--contained/--no-contained",
+        default=True,
+        show_default=True,
+        help="Look for texts that stand in a longer page of their site; reads every text.",
+    ),
+    click.option(
+        "--paragraphs/--no-paragraphs",
+        default=True,
+        show_default=True,
+        help="Count paragraphs that recur over many pages; reads every text.",
+    ),
+)
 _older = click.option(
     "--with",
     "older",
@@ -150,6 +164,7 @@ _older = click.option(
 @cli.command("run")
 @_reading
 @_scoring
+@_in_texts
 @_choosing
 @_execution
 @click.pass_obj
@@ -163,6 +178,8 @@ def run_command(
     max_unreadable: float,
     bundle: str | None,
     morphology: Morphology,
+    contained: bool,
+    paragraphs: bool,
     recipe_name: str,
     name: str | None,
     workers: int | None,
@@ -182,7 +199,7 @@ def run_command(
     with _writing(run, beam_args, workers, quiet) as execution:
         account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
         score(Run(run), bundle, morphology, execution)
-        grouped = group(Run(run), execution)
+        grouped = group(Run(run), execution, in_texts=InTexts(contained, paragraphs))
         manifest = select(Run(run), chosen, name or chosen.name, execution, loaded.name)
     console.show_account(account, Run(run))
     console.show_groups(grouped)
@@ -260,6 +277,7 @@ def score_command(
     help="An old run, grouped with the same shape: its documents count as members too. Give it "
     "several times to name the runs that an old run was itself joined to.",
 )
+@_in_texts
 @_execution
 @click.pass_obj
 def group_command(
@@ -267,6 +285,8 @@ def group_command(
     run: str,
     shape: str,
     against: Sequence[str],
+    contained: bool,
+    paragraphs: bool,
     workers: int | None,
     quiet: bool,
 ) -> None:
@@ -277,9 +297,11 @@ def group_command(
       seimai group RUN
       seimai group NEW_RUN --against OLD_RUN
       seimai group RUN_2025 --against RUN_2024 --against RUN_2023
+      seimai group RUN --no-contained --no-paragraphs
     """
     with _writing(run, beam_args, workers, quiet) as execution:
-        console.show_groups(group(Run(run), execution, SHAPES[shape], against))
+        in_texts = InTexts(contained, paragraphs)
+        console.show_groups(group(Run(run), execution, SHAPES[shape], against, in_texts))
 
 
 @cli.command("select")

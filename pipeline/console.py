@@ -32,6 +32,7 @@ def show_groups(grouped: Grouped) -> None:
         ("  in a cluster of near-duplicate candidates", grouped.clustered),
         ("  standing in a longer page of their site", grouped.contained),
         ("clusters", grouped.clusters),
+        ("frequent paragraphs, marked", grouped.frequent_paragraphs),
         ("buckets over the cap, compared with hubs only", grouped.buckets_over_cap),
     ]
     show_table("group", rows)

@@ -5,6 +5,7 @@ from schemas.metrics import METRICS
 from schemas.tables import (
     DECISIONS,
     DOCUMENTS,
+    FREQUENT_PARAGRAPHS,
     GROUPS,
     JOINED,
     PAGE_FACTS,
@@ -18,6 +19,7 @@ from schemas.tables import (
 __all__ = [
     "DECISIONS",
     "DOCUMENTS",
+    "FREQUENT_PARAGRAPHS",
     "GROUPS",
     "JOINED",
     "METRICS",

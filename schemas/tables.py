@@ -132,9 +132,21 @@ SCORES = Table(
     ),
 )
 
+_MARK = pa.struct(
+    [
+        pa.field("paragraph", pa.int32(), False),
+        pa.field("chars", pa.int32(), False),
+        pa.field("hash", pa.uint64(), False),
+        pa.field("on_host", pa.int32(), False),
+        pa.field("anywhere", pa.int32(), False),
+    ]
+)
+FREQUENT_PARAGRAPHS = pa.list_(pa.field("element", _MARK))
+"""The paragraphs of a text that recur elsewhere, in three or more in a row."""
+
 GROUPS = Table(
     "groups",
-    "1.1",
+    "1.2",
     "A row a document, in the order of `documents`: its place among its copies.",
     (
         Column("id", pa.string(), "The document."),
@@ -153,6 +165,20 @@ GROUPS = Table(
             "containment",
             pa.float32(),
             "Estimated share of the text's 8-grams that stand in `contained_in`, 0.5 to 1.",
+            True,
+        ),
+        Column(
+            "frequent_paragraphs",
+            FREQUENT_PARAGRAPHS,
+            "Paragraphs that recur with their neighbours: which line of `text`, its characters and "
+            "XXH3-64, on how many pages of the host and anywhere (5 and 100 at least, up to "
+            "10,000; near-duplicates count once); null where it was not looked for.",
+            True,
+        ),
+        Column(
+            "host_pages",
+            pa.int32(),
+            "Pages of the host, near-duplicates counted once, up to 10,000; null likewise.",
             True,
         ),
     ),
@@ -217,13 +243,13 @@ PROBLEMS = Table(
 
 SHARDS = Table(
     "shards",
-    "1.1",
+    "1.2",
     "A row a document for training: `documents` with `scores` and `groups`, "
-    "without `page_text` and `signature`.",
+    "without `page_text`, `signature` and `frequent_paragraphs`.",
     (
         *DOCUMENTS.without(["page_text", "signature"]),
         *SCORES.without(["id"]),
-        *GROUPS.without(["id"]),
+        *GROUPS.without(["id", "frequent_paragraphs"]),
     ),
 )
 

@@ -17,7 +17,7 @@ from pipeline.dedup.evaluation import evaluate, share_inside
 from pipeline.dedup.survivors import FLOOR, KeepPolicy, remove_contained
 from pipeline.errors import IntegrityError, OptionError, RecipeError
 from pipeline.execution import Execution
-from pipeline.jobs.group import group
+from pipeline.jobs.group import InTexts, group
 from pipeline.run import Run
 from pipeline.selection.recipe import from_text, load
 from pipeline.tasks import commits, part_path
@@ -136,7 +136,7 @@ def test_it_can_be_left_out_and_no_text_is_read(tmp_path: Path) -> None:
     execution = InProcess()
     pages = [page(LISTING, "archive"), page(POSTS[0], "1")]
     run = make_run(tmp_path, {"t00": pages})
-    found = group(run, execution, contained=False)
+    found = group(run, execution, in_texts=InTexts(contained=False, paragraphs=False))
     assert found.contained == 0
     assert len(execution.done) == 9, "a task for each of the other steps"
     assert group(run, InProcess()).contained == 1, "asked for, it is grouped again"

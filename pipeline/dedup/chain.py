@@ -37,7 +37,10 @@ class Done:
     def handed_out(self, pack: Pack) -> list[Part]:
         """The parts of a pack, each with what this step has for it."""
         boxes = slices(self.folder, {pack.id: self.commits[pack.id]}, "places")
-        return [replace(part, places=box) for part, box in zip(pack.parts, boxes, strict=True)]
+        return [
+            replace(part, places=box, counts=pack.counts)
+            for part, box in zip(pack.parts, boxes, strict=True)
+        ]
 
 
 @dataclass(slots=True)

@@ -18,13 +18,12 @@ and the signature.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -35,7 +34,7 @@ from pipeline.dedup.exchange import Slice, receive, send
 from pipeline.dedup.signatures import content_hashes, slots
 from pipeline.errors import IntegrityError
 from pipeline.tasks import Attempt
-from schemas import GROUPS, SIGNATURE_SLOTS
+from schemas import SIGNATURE_SLOTS
 
 _HASH = ("hash", "<u8", (2,))
 _EXACT = [("exact_id", "<u8", (2,)), ("exact_size", "<i8")]
@@ -83,12 +82,14 @@ class Part:
         path: the file.
         rows: its rows.
         places: what `groups` has to say of it; empty until that is known.
+        counts: how often the runs of paragraphs of its pack recur; empty until that is known.
     """
 
     id: str
     path: str
     rows: int
     places: tuple[Slice, ...] = field(default=(), repr=False)
+    counts: tuple[Slice, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Pack:
         places: what `groups` has to say of their documents; empty until that is known.
         containers: those of its documents that contain others; empty until that is known.
         held: the containers of its documents; empty until that is known.
+        counts: how often its runs of paragraphs recur; empty until that is known.
     """
 
     id: str
@@ -110,6 +112,7 @@ class Pack:
     places: tuple[Slice, ...] = field(default=(), repr=False)
     containers: tuple[Slice, ...] = field(default=(), repr=False)
     held: tuple[Slice, ...] = field(default=(), repr=False)
+    counts: tuple[Slice, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,43 +354,6 @@ class Sorted(Stage[Pack]):
         for name in ("contained_in", "containment"):
             places[name][held["row"]] = held[name]
         send(attempt, "places", places, part, len(task.parts))
-
-
-@dataclass(frozen=True, slots=True)
-class Groups(Stage[Part]):
-    """Writes a part of `groups`, row by row beside its part of `documents`.
-
-    Attributes:
-        notes: facts of the whole grouping, for every part's commit.
-    """
-
-    notes: Mapping[str, object]
-
-    def fill(self, attempt: Attempt, task: Part) -> None:
-        """Write the part."""
-        ids = read_part(task, ["id"])["id"]
-        places = receive(task.places, PLACE)
-        is_held = ~np.isnan(places["containment"])
-        columns = {
-            "id": ids,
-            "exact_id": id_column(places["exact_id"]),
-            "exact_size": places["exact_size"],
-            "cluster_id": id_column(places["cluster_id"]),
-            "cluster_size": places["cluster_size"],
-            "contained_in": pc.if_else(is_held, id_column(places["contained_in"]), None),
-            "containment": pa.array(places["containment"], mask=~is_held),
-        }
-        attempt.table("groups", GROUPS.arrow).write(pa.table(columns, GROUPS.arrow))
-        own = id_words(ids)
-        attempt.count("documents", len(places))
-        is_first = places["first"] & (own == places["exact_id"]).all(axis=1)
-        attempt.count("exact_copies", int((~is_first).sum()))
-        attempt.count("clustered", int((places["cluster_size"] > 1).sum()))
-        attempt.count("contained", int(is_held.sum()))
-        is_smallest = is_first & (own == places["cluster_id"]).all(axis=1)
-        attempt.count("clusters", int(is_smallest.sum()))
-        for name, value in self.notes.items():
-            attempt.note(name, value)
 
 
 def partition_of(hashes: _Words, partitions: int) -> NDArray[np.int64]:

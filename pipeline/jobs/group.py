@@ -19,7 +19,9 @@ from pipeline.dedup.chain import Chain, Done
 from pipeline.dedup.components import ROUNDS_CAP, not_converged
 from pipeline.dedup.joined import folder_of
 from pipeline.dedup.packs import OldRuns, old_runs, packs_of, parts_of
+from pipeline.dedup.paragraphs import Recurring, Runs
 from pipeline.dedup.stages import Pack, Partition
+from pipeline.dedup.table import Groups
 from pipeline.execution import Execution, run_step
 from pipeline.run import Run
 from pipeline.tasks import Commit, intact
@@ -27,7 +29,23 @@ from pipeline.tasks import Commit, intact
 LINKS_FOR_ONE_WORKER = 100_000_000
 """Links up to which one worker finds the components: a minute or two, in memory for the nodes."""
 
-_VERSION = "groups/4"
+_VERSION = "groups/5"
+
+
+@dataclass(frozen=True, slots=True)
+class InTexts:
+    """What to look for in the texts themselves, which are read for it.
+
+    Attributes:
+        contained: texts that stand in longer ones.
+        paragraphs: paragraphs that recur over many pages.
+    """
+
+    contained: bool = True
+    paragraphs: bool = True
+
+
+ALL = InTexts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +57,7 @@ class Grouped:
         exact_copies: those that are an exact copy of a document with a smaller id.
         clustered: those in a cluster with others, exact copies included.
         contained: those of which half or more stands in a longer document of their site.
+        frequent_paragraphs: paragraphs that recur, with their neighbours, on other pages.
         clusters: clusters whose smallest document is here, those of one document included.
         rounds: rounds of large and small stars; 0 where one worker found the components.
         buckets_over_cap: buckets in which not all pairs were compared.
@@ -49,6 +68,7 @@ class Grouped:
     exact_copies: int
     clustered: int
     contained: int
+    frequent_paragraphs: int
     clusters: int
     rounds: int
     buckets_over_cap: int
@@ -60,7 +80,7 @@ def group(
     execution: Execution,
     shape: BandShape = DEFAULT,
     against: Sequence[str] = (),
-    contained: bool = True,
+    in_texts: InTexts = ALL,
     links_for_one_worker: int = LINKS_FOR_ONE_WORKER,
 ) -> Grouped:
     """Writes `RUN/groups`: for each document its exact copies and its near-duplicate candidates.
@@ -73,8 +93,8 @@ def group(
             members too: the groups of this run are then those of grouping both together. The old
             run's files stay as they are; what has changed of its groups is written beside this
             run's. If the old run was itself joined to others, these have to be named too, in any
-            order. Containers are looked for in this run only.
-        contained: whether to look for contained texts, for which the texts are read.
+            order. Containers and frequent paragraphs are looked for in this run only.
+        in_texts: what to look for in the texts; without that no text is read.
         links_for_one_worker: links up to which one worker finds the components; the result does
             not depend on it.
 
@@ -88,25 +108,32 @@ def group(
     documents = run.extracted()
     packs = packs_of(parts_of(run.documents, documents, "documents"))
     old = old_runs(against, shape)
-    settings = _settings(documents, shape, len(packs), old, contained)
+    settings = _settings(documents, shape, len(packs), old, in_texts)
     done = intact(run.groups)
     if any(task not in done or done[task].settings != settings for task in documents):
         chain = Chain(storage.join(run.groups, "steps"), settings, len(packs), execution)
-        if contained:
+        if in_texts.contained:
             packs = _contained(chain, packs)
-        done = _group(chain, packs, shape, old, links_for_one_worker, run)
+        packs, notes = _copies(chain, packs, shape, old, links_for_one_worker, run)
+        if in_texts.paragraphs:
+            packs = _frequent(chain, packs)
+        in_order = chain.run("sorted", stages.Sorted, packs)
+        parts = [part for pack in packs for part in in_order.handed_out(pack)]
+        work = Groups(run.groups, settings, chain.count, in_texts.paragraphs, notes)
+        done = run_step("group", work, parts, run.groups, settings, execution)
         chain.clear()
     return _summary(done.values())
 
 
-def _group(
+def _copies(
     chain: Chain,
     packs: Sequence[Pack],
     shape: BandShape,
     old: OldRuns | None,
     one_worker: int,
     run: Run,
-) -> dict[str, Commit]:
+) -> tuple[list[Pack], dict[str, object]]:
+    """The packs, each with the places of its documents, and notes on the whole."""
     documents = chain.run("occurrences", stages.Occurrences, packs)
     told = chain.partitions(occurrences=[documents], signatures=[documents])
     contents = chain.run("contents", partial(stages.Contents, shape=shape), told)
@@ -125,17 +152,22 @@ def _group(
     places = chain.run("places", stages.Places, told)
     boxes = places.boxes("places", len(packs))
     packs = [replace(pack, places=boxes[pack.number]) for pack in packs]
-    in_order = chain.run("sorted", stages.Sorted, packs)
-    parts = [part for pack in packs for part in in_order.handed_out(pack)]
-    notes = {
+    notes: dict[str, object] = {
         "shape": asdict(shape),
         "against": old.settings if old else None,
         "rounds": rounds,
         "buckets_over_cap": linked.total("buckets_over_cap"),
         "rows_left_over": linked.total("rows_left_over"),
     }
-    work = stages.Groups(run.groups, chain.settings, chain.count, notes)
-    return run_step("group", work, parts, run.groups, chain.settings, chain.execution)
+    return packs, notes
+
+
+def _frequent(chain: Chain, packs: Sequence[Pack]) -> list[Pack]:
+    """The packs, each with the counts of its paragraphs."""
+    told = chain.partitions(runs=[chain.run("runs", Runs, packs)])
+    counted = chain.run("recurring", Recurring, told)
+    boxes = counted.boxes("counts", len(packs))
+    return [replace(pack, counts=boxes[pack.number]) for pack in packs]
 
 
 def _contained(chain: Chain, packs: Sequence[Pack]) -> list[Pack]:
@@ -198,7 +230,7 @@ def _settings(
     shape: BandShape,
     packs: int,
     old: OldRuns | None,
-    contained: bool,
+    in_texts: InTexts,
 ) -> str:
     """The digest of everything that shapes the groups: the documents' commits above all."""
     return storage.digest(
@@ -209,7 +241,7 @@ def _settings(
             "bucket_cap": BUCKET_CAP,
             "packs": packs,
             "against": old.settings if old else None,
-            "contained": contained,
+            **asdict(in_texts),
         }
     )
 
@@ -225,6 +257,7 @@ def _summary(done: Iterable[Commit]) -> Grouped:
         exact_copies=counted["exact_copies"],
         clustered=counted["clustered"],
         contained=counted["contained"],
+        frequent_paragraphs=counted["frequent_paragraphs"],
         clusters=counted["clusters"],
         rounds=notes["rounds"],
         buckets_over_cap=notes["buckets_over_cap"],
