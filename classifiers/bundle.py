@@ -12,7 +12,8 @@ SHA-256, and arrays in NumPy's format. `load` refuses a bundle that is not what 
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -25,6 +26,7 @@ from classifiers.features import DENSE, VIEWS, Features, Head, by_page_text, fea
 from classifiers.heads import BY_TEXT, LinearHead
 from classifiers.labels import CLASSES
 from classifiers.morphology import noun_share
+from classifiers.stored import LARGEST_FILE, head_arrays
 from pipeline.errors import BundleError
 from schemas.tables import SCORES
 
@@ -39,6 +41,21 @@ Morphology = Literal["auto", "all", "none"]
 _MODELS: Final = Path(__file__).parent / "models"
 _DEFAULT: Final = "base"
 _MANIFEST: Final = "manifest.json"
+
+_NAME: Final = re.compile(r"[^\s./\\\x00-\x1f][^/\\\x00-\x1f]{0,99}")
+"""A bundle's name becomes a folder's: it leads nowhere else."""
+
+_FORMS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "name": lambda name: isinstance(name, str) and _NAME.fullmatch(name) is not None,
+    "files": lambda files: isinstance(files, dict) and all(map(_is_text, files.values())),
+    "features": lambda features: isinstance(features, dict),
+    "thresholds": lambda cuts: (
+        isinstance(cuts, dict)
+        and cuts.keys() == set(CLASSES)
+        and all(isinstance(cut, int | float) and 0 <= cut <= 1 for cut in cuts.values())
+    ),
+}
+"""What must be in a manifest, and how it is told from what must not."""
 
 
 @dataclass(frozen=True)
@@ -151,24 +168,36 @@ def save(folder: Path, heads: Mapping[Head, LinearHead], manifest: Mapping[str, 
     (folder / _MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():  # a FIFO would be waited for
+            raise BundleError(f"The bundle file {path} is no regular file.")
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
     except OSError as error:
         raise BundleError(f"The bundle file {path} cannot be read ({error.strerror}).") from error
+    if len(data) > LARGEST_FILE:
+        raise BundleError(f"The bundle file {path} has over {LARGEST_FILE:,} bytes; none has.")
+    return data
 
 
 def _manifest(written: bytes, folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(written)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder / _MANIFEST} is not JSON ({error}).") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BundleError(
             f"{folder} is not a bundle of form {FORMAT}: train it again with this version."
         )
-    if missing := {"name", "files", "features", "thresholds"} - manifest.keys():
+    if missing := _FORMS.keys() - manifest.keys():
         raise BundleError(f"{folder / _MANIFEST} lacks {', '.join(sorted(missing))}.")
+    if wrong := [key for key, is_right in _FORMS.items() if not is_right(manifest[key])]:
+        raise BundleError(f"{folder / _MANIFEST}: {', '.join(wrong)} is not what a bundle says.")
     if any(manifest["features"].get(head) != list(DENSE[head]) for head in VIEWS):
         raise BundleError(f"{folder} was trained on other features: train it again.")
     return manifest
@@ -183,5 +212,7 @@ def _head(folder: Path, digests: Mapping[str, str], head: Head) -> LinearHead:
             f"{path} has SHA-256 {found[:16]}…, its manifest says {expected[:16]}…: it was changed "
             "or damaged; take the bundle again from where it came."
         )
-    with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-        return LinearHead.of_arrays(head, stored)
+    try:
+        return LinearHead.of_arrays(head, head_arrays(head, data))
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}. Train the bundle again.") from error

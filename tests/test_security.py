@@ -1,12 +1,20 @@
 """What the program never does, held against its source."""
 
 import ast
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipeline.errors import OptionError
+from classifiers.bundle import load
+from pipeline.errors import BundleError, OptionError
 from pipeline.sources import resolve
 from pipeline.url_secrets import without_secrets
 from tests.faults.program import command, finish
@@ -139,3 +147,87 @@ def test_a_store_of_no_known_kind_is_named(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "hoka://crawl/a.warc.gz: cannot be reached" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+SHIPPED = HOUSE / "classifiers/models/base"
+
+
+def bundle_with(folder: Path, member: str, data: bytes) -> str:
+    """A copy of the shipped bundle with another array in it, and digests that fit."""
+    copy = Path(shutil.copytree(SHIPPED, folder / "bundle"))
+    with (
+        zipfile.ZipFile(SHIPPED / "text.npz") as shipped,
+        zipfile.ZipFile(copy / "text.npz", "w", zipfile.ZIP_DEFLATED) as altered,
+    ):
+        for name in shipped.namelist():
+            altered.writestr(name, data if name == member else shipped.read(name))
+    said = json.loads((copy / "manifest.json").read_bytes())
+    said["files"]["text.npz"] = hashlib.sha256((copy / "text.npz").read_bytes()).hexdigest()
+    (copy / "manifest.json").write_text(json.dumps(said))
+    return str(copy)
+
+
+def array(kind: str, shape: str, content: bytes = b"") -> bytes:
+    """An array as NumPy's format describes it, truly or not."""
+    text = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + content
+
+
+def pickled() -> bytes:
+    stored = io.BytesIO()
+    np.save(stored, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    return stored.getvalue()
+
+
+HOSTILE_ARRAYS = {
+    "a pickle": (pickled(), "described in another way"),
+    "a shape of 8 TB": (array("'<f8'", "(1000000, 1000000)"), "no head has"),
+    "a negative shape": (array("'<f8'", "(-3,)"), "described in another way"),
+    "a shape of 4,000 digits": (array("'<f8'", f"({'9' * 4000},)"), "described in another way"),
+    "a call for a description": (array("print(1)", "(3,)"), "described in another way"),
+    "another kind": (array("'<f4'", "(3,)", bytes(12)), "no head has"),
+    "fewer numbers than described": (array("'<f8'", "(3,)", bytes(23)), "does not hold"),
+    "256 MB behind the numbers": (array("'<f8'", "(3,)", bytes(256 << 20)), "does not hold"),
+    "no numbers": (array("'<f8'", "(3,)", b"\xff" * 24), "what is no number"),
+    "nothing": (b"", "no array"),
+}
+
+
+@pytest.mark.parametrize(("data", "told"), HOSTILE_ARRAYS.values(), ids=HOSTILE_ARRAYS)
+def test_an_array_that_no_head_has_is_refused_before_it_takes_room(
+    data: bytes, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BundleError, match=told) as raised:
+        load(bundle_with(tmp_path, "offset.npy", data))
+    assert "text.npz" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "../../etc"),
+        ("name", ".."),
+        ("name", 7),
+        ("files", ["text.npz"]),
+        ("files", {"text.npz": None, "html.npz": 1}),
+        ("features", "html"),
+        ("thresholds", {"noise": 2}),
+    ],
+)
+def test_a_bundles_manifest_cannot_lead_astray(key: str, value: object, tmp_path: Path) -> None:
+    """Its name becomes a folder below a run."""
+    copy = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
+    said = json.loads((copy / "manifest.json").read_bytes())
+    (copy / "manifest.json").write_text(json.dumps({**said, key: value}))
+    with pytest.raises(BundleError, match=key):
+        load(str(copy))
+
+
+def test_a_bundle_that_is_no_files_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "manifest.json")
+    with pytest.raises(BundleError, match="no regular file"):
+        load(str(tmp_path))
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").write_text("[" * 1_000_000)
+    with pytest.raises(BundleError, match="not JSON"):
+        load(str(tmp_path))
