@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.verify import verify
 from tests.faults.hostile_crawl import TEXTS, write_rows
 from tests.faults.program import (
     STAGES,
+    Clock,
     Victim,
     command,
     committed,
@@ -30,6 +32,9 @@ from tests.faults.program import (
 )
 
 SEED = 20241122
+DAY = 86_400
+YEAR = 365 * DAY
+COMPILER = shutil.which("cc")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,23 @@ def test_killed_in_every_stage_a_run_ends_as_if_undisturbed(
     ended = finish(main_job(crawl, out))
     assert ended.returncode == 0, ended.stderr
     assert digests(out) == digests(undisturbed)
+
+
+if COMPILER:  # what moves the clock is in C; the clock of the machine is not ours to move
+
+    def test_a_clock_that_jumps_in_every_stage_changes_nothing(
+        crawl: Path, undisturbed: Path, tmp_path: Path
+    ) -> None:
+        """Ten years ahead, twenty back, to before the epoch, and home again."""
+        clock, out = Clock(COMPILER, tmp_path), tmp_path / "run"
+        victim = Victim(main_job(crawl, out, workers=2), clock.environment)
+        for stage, seconds in zip(STAGES, (10 * YEAR, -10 * YEAR, -60 * YEAR, 0), strict=True):
+            assert victim.wait_for(f"{stage}:")
+            clock.move(seconds)
+            assert abs(clock.told() - time.time() - seconds) < DAY, "the clock was really moved"
+        code, printed = victim.ended()
+        assert code == 0, printed
+        assert digests(out) == digests(undisturbed)
 
 
 @pytest.mark.parametrize(

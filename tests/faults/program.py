@@ -4,9 +4,10 @@ import hashlib
 import os
 import select
 import signal
+import struct
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,10 +62,38 @@ def finish(
     )
 
 
+class Clock:
+    """A time of day that can be moved under the programs that live in its environment."""
+
+    def __init__(self, compiler: str, folder: Path) -> None:
+        self._shift = folder / "shift"
+        self.move(0)
+        library, source = folder / "clock.so", Path(__file__).parent / "clock.c"
+        subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+        self.environment = {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(self._shift)}
+
+    def move(self, seconds: int) -> None:
+        """Set it so many seconds ahead of the true time."""
+        with self._shift.open("r+b" if self._shift.exists() else "wb") as file:
+            file.write(struct.pack("q", seconds))
+
+    def told(self) -> float:
+        """The time of day that a program is told."""
+        ended = subprocess.run(
+            [sys.executable, "-c", "import time; print(time.time())"],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            check=True,
+        )
+        return float(ended.stdout)
+
+
 class Victim:
     """A command in a session of its own, to be killed at a moment of its progress."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
         # As in a terminal, also where the tests themselves were started with Ctrl-C ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(
@@ -72,6 +101,7 @@ class Victim:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
         self._seen = b""
 
