@@ -232,6 +232,13 @@ def first(path: Path, count: int) -> Path:
     return short
 
 
+def addresses(warc: Path) -> list[str]:
+    """The addresses of the pages of a WARC."""
+    with warc.open("rb") as file:
+        records = ArchiveIterator(file, parse_http=False)
+        return [record.headers["WARC-Target-URI"] for record in records]
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)

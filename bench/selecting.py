@@ -21,7 +21,7 @@ from pipeline import hosts
 from pipeline.execution import Execution
 from pipeline.jobs.select import select
 from pipeline.rules import RULES
-from pipeline.run import Run
+from pipeline.run import SCHEMA, Run
 from pipeline.selection import recipe
 from pipeline.tasks import Attempt
 from schemas import DOCUMENTS, GROUPS, SCORES, Table
@@ -52,7 +52,9 @@ def generate(folder: Path, rows: int, seed: int = 0) -> Run:
     tasks = [f"task{number:05d}" for number in range(-(-rows // ROWS_A_TASK))]
     for task in tasks:
         _task(run, task, min(ROWS_A_TASK, rows), random)
-    run.write({"settings": {"generated": seed}, "plan": {"tasks": tasks}, "inputs": []})
+    run.write(
+        {"schema": SCHEMA, "settings": {"generated": seed}, "plan": {"tasks": tasks}, "inputs": []}
+    )
     return run
 
 
