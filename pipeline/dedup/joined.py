@@ -42,9 +42,13 @@ class Renaming:
     settings: str
 
     def apply(self, groups: pa.Table) -> pa.Table:
-        """Columns of an old run's groups, in which names and sizes are those among both runs."""
+        """Columns of an old run's groups, in which names and sizes are those among both runs.
+
+        Args:
+            groups: some of the columns; where a size is among them, its name has to be too.
+        """
         for role, (name, size) in ROLES.items():
-            if name in groups.column_names or size in groups.column_names:
+            if name in groups.column_names:
                 groups = _renamed(groups, name, size, _names(self.folder, self.settings, role))
         return groups
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import storage
-from pipeline.dedup.joined import Renaming
+from pipeline.dedup.joined import ROLES, Renaming
 from pipeline.errors import IntegrityError, RunError
 from pipeline.run import Run
 from pipeline.tasks import Commit, commits, part_path
@@ -94,8 +94,11 @@ class Part:
     def _read(self, table: Table, columns: Sequence[str]) -> pa.Table:
         if not columns:
             return pa.table({})
-        read = read_columns(self.paths[table.name], columns)
-        return joined_groups(read, self.renamings) if table is GROUPS else read
+        if table is GROUPS and self.renamings:
+            names = [name for name, size in ROLES.values() if size in columns]
+            read = read_columns(self.paths["groups"], [*dict.fromkeys([*columns, *names])])
+            return joined_groups(read, self.renamings).select(columns)
+        return read_columns(self.paths[table.name], columns)
 
 
 def read_columns(path: str, columns: Sequence[str] | None) -> pa.Table:
