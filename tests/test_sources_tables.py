@@ -305,3 +305,16 @@ def test_what_is_no_parquet_is_one_problem(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "pages.parquet"
     path.write_bytes(data)
     assert texts(read_all(path)) == ["[input_unreadable]"]
+
+
+def test_two_kilobytes_that_stand_for_two_gigabytes_are_read_in_little_memory(
+    tmp_path: Path,
+) -> None:
+    """A dictionary of one long value, which every row tells again."""
+    text, path = "精" * (6 << 20), tmp_path / "pages.parquet"
+    rows = pa.DictionaryArray.from_arrays(pa.array([0] * 120, pa.int32()), pa.array([text]))
+    pq.write_table(pa.table({"text": rows}), path, dictionary_pagesize_limit=1 << 30)
+    assert path.stat().st_size < 1 << 20
+    before = pa.default_memory_pool().max_memory()
+    assert texts(read_all(path)) == ["[payload_too_large]"] * 120
+    assert pa.default_memory_pool().max_memory() - before < 256 << 20

@@ -1,6 +1,6 @@
 """Parquet: a page a row, read by row groups in small batches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,8 +12,10 @@ from pipeline.sources.records import Problem, Record, Skipped, Span
 from pipeline.sources.tables import ColumnError, Oversized, choose, column_names, page
 
 _BATCH_BYTES = 32 << 20
+_BATCH_MOST = 256 << 20
 _BATCH_ROWS = 256
 _READ_AHEAD = 1 << 20
+_TELLING_AGAIN = frozenset({"PLAIN_DICTIONARY", "RLE_DICTIONARY", "DELTA_BYTE_ARRAY"})
 _UTF8 = "utf-8"
 
 
@@ -100,12 +102,11 @@ def _is_time(kind: pa.DataType) -> bool:
 def _read_row_group(
     table: pq.ParquetFile, group: int, chosen: Mapping[str, str], path: str, row: int
 ) -> Iterator[Record | Skipped | Problem]:
-    metadata = table.metadata.row_group(group)
-    row_bytes = max(1, metadata.total_byte_size // max(1, metadata.num_rows))
+    wanted = set(chosen.values())
     batches = table.iter_batches(
-        batch_size=max(1, min(_BATCH_ROWS, _BATCH_BYTES // row_bytes)),
+        batch_size=_batch_rows(table.metadata.row_group(group), wanted),
         row_groups=[group],
-        columns=sorted(set(chosen.values())),
+        columns=sorted(wanted),
         use_threads=False,
     )
     try:
@@ -118,6 +119,23 @@ def _read_row_group(
             row += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         yield Problem(path, row, None, "row_group_damaged", f"row group {group}: {error}")
+
+
+def _batch_rows(group: pq.RowGroupMetaData, wanted: Collection[str]) -> int:
+    """So many rows that a batch stays within memory, whatever a file's values are.
+
+    Where values are stored once and told again, as in a dictionary, two kilobytes can stand for a
+    terabyte; and in a large column the long values may all stand together. There each row is taken
+    to hold as much as its whole column does.
+    """
+    columns = [group.column(number) for number in range(group.num_columns)]
+    read = [column for column in columns if column.path_in_schema in wanted]
+    sizes = [column.total_uncompressed_size for column in read]
+    if any(_TELLING_AGAIN & set(column.encodings) for column in read) or sum(sizes) > _BATCH_MOST:
+        row_bytes = max(sizes)
+    else:
+        row_bytes = sum(sizes) // max(1, group.num_rows)
+    return int(max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, row_bytes))))
 
 
 def _values(field: str, column: pa.Array) -> list[object]:
