@@ -16,7 +16,7 @@ from pipeline.report.pages import report
 from pipeline.rules import RULES
 from pipeline.run import Run
 from pipeline.selection.manifest import Manifest
-from pipeline.selection.recipe import ListFile, Takedown, load, restored, shipped
+from pipeline.selection.recipe import ListFile, Takedown, from_text, load, restored, shipped
 from schemas import SHARDS
 from tests.made_run import Page, make_run, selected
 
@@ -133,6 +133,23 @@ def test_thresholds_are_drawn_where_the_recipe_cuts(html: str) -> None:
     (noise,) = [figure for figure in figures if "<code>noise</code>" in figure]
     assert 'class="cut" x1="320.0"' in noise  # 0.8 of 400
     assert "&lt; 0.8" in noise
+
+
+def test_a_band_of_a_score_is_drawn_with_what_it_may_hold(
+    made: tuple[Run, Manifest], tmp_path: Path
+) -> None:
+    run = Run(str(shutil.copytree(made[0].path, tmp_path / "run")))
+    bands = (
+        "{affiliate: {from: 0.25, below: 0.75, documents: 4}, noise: {from: 0.5, documents: 1500}}"
+    )
+    selected(run, from_text(f"caps: {bands}"))
+    page = Path(run.selected("trial"), "report.html").read_text(encoding="utf-8")
+    noise, affiliate, *others = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
+    assert 'class="band" x="100.0" y="0" width="200.0"' in affiliate
+    assert "0.25 – 0.75: ≤ 4<" in affiliate
+    assert 'class="band" x="200.0" y="0" width="200.0"' in noise
+    assert "0.5 –: ≤ 1.5k<" in noise
+    assert not any('class="band"' in figure for figure in others)
 
 
 def test_a_duplicate_stands_beside_its_survivor_with_the_difference_marked(html: str) -> None:

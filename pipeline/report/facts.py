@@ -23,7 +23,7 @@ from pipeline.run import Run
 from pipeline.selection import decisions
 from pipeline.selection.decisions import Mask
 from pipeline.selection.parts import Part
-from pipeline.selection.recipe import CLASSIFIERS, Recipe
+from pipeline.selection.recipe import CLASSIFIERS, Band, Recipe
 from pipeline.selection.selected import Selected
 from pipeline.tasks import part_path
 
@@ -65,6 +65,7 @@ class Histogram:
         edges: shape (BINS + 1,); values beyond the ends count in the outermost bins.
         logarithmic: whether the edges are equally spaced in the logarithm.
         thresholds: the lines that the recipe draws.
+        band: the band of values of which the recipe keeps so many only, if there is one.
         kept: documents kept in each bin.
         left_out: documents left out in each bin.
     """
@@ -73,6 +74,7 @@ class Histogram:
     edges: NDArray[np.float64]
     logarithmic: bool
     thresholds: tuple[Threshold, ...]
+    band: Band | None = None
     kept: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
     left_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
@@ -166,7 +168,10 @@ def _histograms(recipe: Recipe, shares: Mapping[str, float]) -> list[Histogram]:
             lines.append(Threshold(kept.minimum, "below", f"{name}.min"))
         if kept.maximum is not None:
             lines.append(Threshold(kept.maximum, "above", f"{name}.max"))
-    return [Histogram(name, *axis(name), tuple(lines)) for name, lines in thresholds.items()]
+    return [
+        Histogram(name, *axis(name), tuple(lines), recipe.caps.bands.get(name))
+        for name, lines in thresholds.items()
+    ]
 
 
 def axis(column: str) -> tuple[NDArray[np.float64], bool]:

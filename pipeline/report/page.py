@@ -59,6 +59,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of an axis, from `x` on, of which so many documents may stay."""
+
+    x: float
+    width: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """A tick of an axis, or a threshold, at `x`."""
 
@@ -82,7 +91,7 @@ def render(said: Manifest, facts: Facts) -> str:
             facts=facts,
             funnel=funnel(said["totals"]),
             reasons=reason_rows(said["totals"], facts),
-            charts=[(h, list(bars(h)), ticks(h), thresholds(h)) for h in facts.histograms],
+            charts=[(h, list(bars(h)), ticks(h), thresholds(h), band(h)) for h in facts.histograms],
             pairs=[(pair, list(differences(pair))) for pair in facts.pairs],
             width=WIDTH,
             height=HEIGHT,
@@ -206,6 +215,17 @@ def thresholds(histogram: Histogram) -> list[Mark]:
         Mark(_place(histogram, line.value), f"{signs[line.fails_if]} {_short(line.value)}")
         for line in histogram.thresholds
     ]
+
+
+def band(histogram: Histogram) -> Stretch | None:
+    """The band of which the recipe keeps so many only, if it has one."""
+    if histogram.band is None:
+        return None
+    begin, below = histogram.band.begin, histogram.band.below
+    left = _place(histogram, begin)
+    right = WIDTH if below is None else _place(histogram, below)
+    span = f"{_short(begin)} – {'' if below is None else _short(below)}".rstrip()
+    return Stretch(left, right - left, f"{span}: ≤ {_short(histogram.band.documents)}")
 
 
 def differences(pair: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
