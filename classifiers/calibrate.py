@@ -4,7 +4,7 @@ Two ways are measured, always on other sites than they are fitted on: Platt's lo
 (Advances in Large Margin Classifiers, 1999), two numbers a class, and isotonic regression (Zadrozny
 and Elkan, KDD 2002), any curve that rises. A bundle holds Platt's two numbers: they keep the order
 of the pages, which the steps of an isotonic curve do not, and on the labelled crawl they lose
-nothing beside it (`docs/decisions/06-classifiers.md`). The isotonic figures show what a free curve
+nothing beside it (`docs/classifiers.md`). The isotonic figures show what a free curve
 would bring.
 
 Pages that two readers label alike count four times as much as others, since wrong labels make

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from classifiers.labels import CLASSES, Doubt, Label, groups
 from classifiers.metrics import (
     Chances,
+    Ranking,
     Truth,
     average_precision,
     brier,
     calibration_error,
     intervals_over_groups,
     precision_recall_f1,
-    threshold_at_precision,
 )
 
 PRECISIONS: Final = (0.99, 0.95)
@@ -280,15 +280,13 @@ class _Column:
 
 def _measures(truth: Truth, chances: Chances, threshold: float) -> dict[str, float]:
     precision, recall, f1 = precision_recall_f1(truth, chances >= threshold)
+    ranking = Ranking.of(truth, chances)
     return {
-        "average_precision": average_precision(truth, chances),
+        "average_precision": ranking.average_precision(),
         "precision": precision,
         "recall": recall,
         "f1": f1,
-        **{
-            _recall_at(wanted): threshold_at_precision(truth, chances, wanted)[1]
-            for wanted in PRECISIONS
-        },
+        **{_recall_at(wanted): ranking.threshold_at_precision(wanted)[1] for wanted in PRECISIONS},
         "calibration_error": calibration_error(truth, chances),
         "brier": brier(truth, chances),
     }

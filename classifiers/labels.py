@@ -166,7 +166,9 @@ def folds(labels: Sequence[Label], n_folds: int = 5) -> NDArray[np.intp]:
         A fold number a label, 0 to `n_folds - 1`.
     """
     group = groups(labels)
-    traits = np.array([(True, *label.truth, label.second is not None) for label in labels], float)
+    traits = np.array(
+        [(True, *label.truth, label.second is not None) for label in labels], dtype=float
+    ).reshape(len(labels), len(CLASSES) + 2)
     share = np.maximum(traits.sum(0), 1) / n_folds
     of_group = np.zeros((group.max(initial=-1) + 1, traits.shape[1]))
     np.add.at(of_group, group, traits / share)

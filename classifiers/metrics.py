@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 Truth = NDArray[np.bool_]
 Chances = NDArray[np.float64]
@@ -15,13 +14,79 @@ BINS: Final = 10
 """Bins of the expected calibration error, of equal width."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What each threshold flags, from the highest chance down; pages of one chance stand together.
+
+    Attributes:
+        thresholds: the chances that occur, falling, shape (n,).
+        flagged: pages at or over each.
+        hits: pages of the class among them.
+        pages: all pages.
+        positive: all pages of the class.
+    """
+
+    thresholds: Chances
+    flagged: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    pages: int
+    positive: int
+
+    @classmethod
+    def of(cls, truth: Truth, chances: Chances) -> "Ranking":
+        """Ranks pages by their chance."""
+        order = np.argsort(-chances, kind="stable")
+        falling = chances[order]
+        last = np.flatnonzero(np.append(falling[1:] != falling[:-1], True)[: len(falling)])
+        hits = np.cumsum(truth[order], dtype=np.int64)[last]
+        return cls(falling[last], last + 1, hits, len(truth), int(truth.sum()))
+
+    @property
+    def precisions(self) -> NDArray[np.float64]:
+        """The share of pages of the class among those flagged, at each threshold."""
+        precisions: NDArray[np.float64] = self.hits / self.flagged
+        return precisions
+
+    @property
+    def recalls(self) -> NDArray[np.float64]:
+        """The share of the class's pages that are flagged, at each threshold; NaN without any."""
+        return self.hits / self.positive if self.positive else np.full(len(self.hits), np.nan)
+
+    @property
+    def false_positive_rates(self) -> NDArray[np.float64]:
+        """The share of other pages that are flagged, at each threshold; NaN without any."""
+        others = self.pages - self.positive
+        return (self.flagged - self.hits) / others if others else np.full(len(self.hits), np.nan)
+
+    def average_precision(self) -> float:
+        """Returns the area under the precision-recall curve, by steps; NaN without a positive."""
+        if not self.positive:
+            return float("nan")
+        return float(np.diff(self.recalls, prepend=0.0) @ self.precisions)
+
+    def threshold_at_precision(self, precision: float) -> tuple[float, float]:
+        """Finds the threshold of the largest recall at a precision or better.
+
+        Returns:
+            The threshold (flag what is at or over it) and its recall; (1.0, 0.0) if none reaches
+            it, (1.0, NaN) without a positive page.
+        """
+        if not self.positive:
+            return 1.0, float("nan")
+        reached = np.flatnonzero((self.precisions >= precision) & (self.hits > 0))
+        if not len(reached):
+            return 1.0, 0.0
+        lowest = reached[-1]
+        return float(self.thresholds[lowest]), float(self.recalls[lowest])
+
+
 def average_precision(truth: Truth, chances: Chances) -> float:
     """Returns the area under the precision-recall curve, by steps; NaN without a positive page.
 
     >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.5, 0.8]))
     1.0
     """
-    return float(average_precision_score(truth, chances)) if truth.any() else float("nan")
+    return Ranking.of(truth, chances).average_precision()
 
 
 def precision_recall_f1(truth: Truth, flagged: Truth) -> tuple[float, float, float]:
@@ -34,23 +99,12 @@ def precision_recall_f1(truth: Truth, flagged: Truth) -> tuple[float, float, flo
 
 
 def threshold_at_precision(truth: Truth, chances: Chances, precision: float) -> tuple[float, float]:
-    """Finds the threshold of the largest recall at a precision or better.
-
-    Returns:
-        The threshold (flag what is at or over it) and its recall; (1.0, 0.0) if none reaches it,
-        (1.0, NaN) without a positive page.
+    """Finds the threshold of the largest recall at a precision: `Ranking.threshold_at_precision`.
 
     >>> threshold_at_precision(np.array([True, True, False]), np.array([0.9, 0.6, 0.4]), 0.95)
     (0.6, 1.0)
     """
-    if not truth.any():
-        return 1.0, float("nan")
-    precisions, recalls, thresholds = precision_recall_curve(truth, chances)
-    reached = np.flatnonzero((precisions[:-1] >= precision) & (recalls[:-1] > 0))
-    if not len(reached):
-        return 1.0, 0.0
-    best = reached[recalls[reached].argmax()]
-    return float(thresholds[best]), float(recalls[best])
+    return Ranking.of(truth, chances).threshold_at_precision(precision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ from typing import Any, Final
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from classifiers.bundle import Bundle
 from classifiers.evaluate import SELECTIONS, Judged, sites_with_errors, worst_errors
 from classifiers.explain import votes
 from classifiers.labels import CLASSES, Doubt, Label
-from classifiers.metrics import Chances, Truth, reliability
+from classifiers.metrics import Chances, Ranking, Truth, reliability
 from pipeline.report.facts import BINS, MARKS_A_SAMPLE, SAMPLE_CHARACTERS, Histogram, Threshold
 from pipeline.report.page import HEIGHT, WIDTH, Mark, bars, environment, thresholds, ticks
 
@@ -176,13 +175,13 @@ def _curve(
 
 
 def _precision_recall(truth: Truth, chances: Chances) -> Line:
-    precisions, recalls, at = precision_recall_curve(truth, chances)
-    return recalls[:-1], precisions[:-1], at
+    ranking = Ranking.of(truth, chances)
+    return ranking.recalls, ranking.precisions, ranking.thresholds
 
 
 def _receiver(truth: Truth, chances: Chances) -> Line:
-    rates, recalls, at = roc_curve(truth, chances, drop_intermediate=False)
-    return _by_power(rates), recalls, at
+    ranking = Ranking.of(truth, chances)
+    return _by_power(ranking.false_positive_rates), ranking.recalls, ranking.thresholds
 
 
 def _reliability(truth: Truth, chances: Chances) -> Line:

@@ -8,6 +8,7 @@ on which the two disagree or the classifiers are unsure.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -88,9 +89,10 @@ def proposals(batch: pa.RecordBatch, bundle: Bundle) -> Iterator[dict[str, Any]]
         bundle: classifiers to set the votes beside.
 
     Returns:
-        A JSON-able proposal a document: `url`, a proposed 0 or 1 for each class (the majority of
-        the votes; the classifier's say where there is none), `votes` with their evidence,
-        `chances`, and `urgency`, 0 to 1: how unsure the classifiers are, or how far from the votes.
+        A JSON-able proposal a document: `url`, its `site` (the host), a proposed 0 or 1 for each
+        class (the majority of the votes; the classifier's say where there is none), `votes` with
+        their evidence, `chances`, and `urgency`, 0 to 1: how unsure the classifiers are, or how far
+        from the votes.
     """
     chances, with_html = bundle.chances(batch), has_html(batch)
     for row, of_row, known in zip(batch.to_pylist(), chances, with_html, strict=True):
@@ -99,7 +101,7 @@ def proposals(batch: pa.RecordBatch, bundle: Bundle) -> Iterator[dict[str, Any]]
             for voter in VOTERS
             if known and (seen := voter.evidence(row)) is not None
         ]
-        proposal: dict[str, Any] = {"url": row["url"]}
+        proposal: dict[str, Any] = {"url": row["url"], "site": urlsplit(row["url"]).netloc}
         urgency = 0.0
         for name, chance in zip(CLASSES, of_row.tolist(), strict=True):
             said = [vote["says"] for vote in votes if vote["class"] == name]
@@ -114,3 +116,21 @@ def proposals(batch: pa.RecordBatch, bundle: Bundle) -> Iterator[dict[str, Any]]
             "chances": dict(zip(CLASSES, of_row.tolist(), strict=True)),
             "urgency": urgency,
         }
+
+
+def confirmed(proposal: Mapping[str, Any], **said: int) -> dict[str, Any]:
+    """Turns a proposal that a person has read into a row of a label table.
+
+    Args:
+        proposal: one of `proposals`.
+        said: 0 or 1 for each class on which the person says otherwise, by the class's name.
+
+    Returns:
+        A row for `labels.read_labels`, of confidence high.
+
+    >>> proposal = {"url": "https://a.jp/", "site": "a.jp", "noise": 1, "affiliate": 0, "adult": 0}
+    >>> confirmed(proposal, noise=0)["noise"]
+    0
+    """
+    classes = {name: said.get(name, proposal[name]) for name in CLASSES}
+    return {"url": proposal["url"], "site": proposal["site"], **classes, "confidence": "high"}

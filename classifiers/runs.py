@@ -1,6 +1,6 @@
 """Labelled documents of a run: its committed parts, joined with labels by URL."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -57,7 +57,7 @@ def labelled_documents(
 
 
 def judged(run: str, bundle: str, labels: Sequence[Label]) -> tuple[Judged, list[str]]:
-    """Joins a bundle's scores with labels.
+    """Joins a bundle's stored scores with labels.
 
     Args:
         run: the run's folder, scored with the bundle.
@@ -71,13 +71,36 @@ def judged(run: str, bundle: str, labels: Sequence[Label]) -> tuple[Judged, list
         RunError: the run has no such scores, or scores of other documents, or none of the labelled
             pages.
     """
+    return _joined(run, _scored_documents(run, bundle), labels)
+
+
+def judged_now(run: str, bundle: Bundle, labels: Sequence[Label]) -> tuple[Judged, list[str]]:
+    """Asks a bundle about the labelled documents of a run that it need not be scored with.
+
+    Arguments, result and errors are those of `judged`, but for the stored scores.
+    """
+    by_url = {label.url: label for label in labels}
+    asked = (
+        (kept, bundle.chances(kept).astype(np.float64))
+        for path in _parts(storage.join(run, "documents"), "documents").values()
+        for batch in _batches(path, _JUDGED)
+        for kept in [batch.filter(_has_url(batch, by_url))]
+    )
+    return _joined(run, asked, labels)
+
+
+def _joined(
+    run: str,
+    scored_documents: Iterable[tuple[pa.RecordBatch, NDArray[np.float64]]],
+    labels: Sequence[Label],
+) -> tuple[Judged, list[str]]:
     by_url = {label.url: label for label in labels}
     found: list[Label] = []
     chances: list[NDArray[np.float64]] = []
     html: list[bool] = []
     texts: list[str] = []
     of_kind: dict[str, list[str]] = {}
-    for batch, scored in _scored_documents(run, bundle):
+    for batch, scored in scored_documents:
         wanted = _has_url(batch, by_url)
         kept = batch.filter(wanted)
         found += [by_url[url] for url in kept["url"].to_pylist()]

@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner, Result
-from nbclient import NotebookClient
 
 from classifiers.bundle import load, save
 from classifiers.cli import classifiers
@@ -226,14 +224,3 @@ def test_calibrate_refuses_the_labels_that_the_bundle_was_trained_on(
     result = called("calibrate", *known, *options)
     assert "calibrate on pages of other sites" in str(result.exception)
     assert not (tmp_path / "again").exists()
-
-
-@pytest.mark.slow
-def test_the_notebook_runs_and_its_japanese_renders(run: Path) -> None:
-    path = Path(__file__).parents[1] / "classifiers" / "notebooks" / "inspect.ipynb"
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[1].source = f"RUN = {str(run)!r}"
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 3
-    assert not any("missing from" in output.get("text", "") for output in outputs)

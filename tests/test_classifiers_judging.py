@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from classifiers.bundle import load
 from classifiers.calibrate import AS_IT_IS, ISOTONIC, PLATT, Evidence, Heard, measure, platt
@@ -19,6 +20,7 @@ from classifiers.evaluate import Judged, as_text, evaluate, sites_with_errors, w
 from classifiers.kinds import kinds
 from classifiers.labels import CLASSES, Doubt, Label, as_markdown, read_doubts, read_labels
 from classifiers.metrics import (
+    Ranking,
     average_precision,
     calibration_error,
     intervals_over_groups,
@@ -199,6 +201,23 @@ class TestFigures:
 
 
 class TestMeasures:
+    @settings(max_examples=50, deadline=None)
+    @given(
+        st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.5, 0.7, 1.0])), min_size=1)
+    )
+    def test_a_ranking_says_what_the_reference_says(self, rows: list[tuple[bool, float]]) -> None:
+        truth = np.array([of for of, _ in rows] + [True])
+        chances = np.array([chance for _, chance in rows] + [0.5])
+        ranking = Ranking.of(truth, chances)
+        assert ranking.average_precision() == pytest.approx(average_precision_score(truth, chances))
+        precisions, recalls, thresholds = precision_recall_curve(truth, chances)
+        assert ranking.thresholds.tolist() == thresholds[::-1].tolist()
+        assert ranking.precisions == pytest.approx(precisions[:-1][::-1])
+        assert ranking.recalls == pytest.approx(recalls[:-1][::-1])
+
+    def test_a_ranking_of_nothing_has_no_area(self) -> None:
+        assert np.isnan(Ranking.of(np.zeros(0, bool), np.zeros(0)).average_precision())
+
     def test_reliability_holds_chances_against_what_came_true(self) -> None:
         found = reliability(np.array([True, False, True]), np.array([0.82, 0.88, 1.0]))
         assert found.count.tolist() == [0] * 8 + [2, 1]
