@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
@@ -17,6 +17,7 @@ from pipeline.errors import OptionError, RunError
 from pipeline.rules import RULES
 from pipeline.run import Run
 from pipeline.selection import decisions
+from pipeline.selection.cutting import CutPolicy
 from pipeline.selection.decisions import Judge
 from pipeline.selection.manifest import Manifest
 from pipeline.selection.parts import Part, read_columns
@@ -91,13 +92,14 @@ def explain_text(text: str, recipe: Recipe) -> str:
 
     Args:
         text: the text, as a page's main text would be.
-        recipe: what to judge by; its cuts by share are left out, since they need a whole run.
+        recipe: what to judge by; its cuts by share, and of frequent paragraphs, are left out,
+            since they need a whole run.
     """
     document, bundle = from_texts([text]), load()
     scores = bundle.score(document)
     columns = {name: batch[name] for batch in (scores, document) for name in batch.schema.names}
     shares = {name: float("inf") for name in recipe.scores}
-    hits = Judge(recipe).hits(columns, shares)
+    hits = Judge(replace(recipe, paragraphs=CutPolicy())).hits(columns, shares)
     found = [Reason(**reason) for reason in decisions.reasons(hits, 1)[0].as_py()]
     verdict = "It would be left out:" if found else "Nothing in the recipe speaks against it."
     lines = [
@@ -201,6 +203,11 @@ _WORDING = (
         "lower `scores.{column}.drop_worst` until its edge reaches {value}",
     ),
     (
+        decisions.CUT_SHORT,
+        "without its frequent paragraphs {value} characters are left; {limit} is the least.",
+        "set `paragraphs.frequent` to `keep`",
+    ),
+    (
         decisions.DUPLICATE,
         "another document stands for it, with a similarity of {value}; {limit} is enough.",
         "allow more `duplicates.copies`, or raise `duplicates.threshold` over {value}",
@@ -287,6 +294,7 @@ def _story(selected: Selected, found: _Found) -> str:
             *(line for reason in reasons for line in _told(reason, text, bundle)),
             *_survivor(selected, found.decision),
             *_copies(found.group, "runs" if selected.snapshots.are_several else "run"),
+            *_cut(found.group, found.decision),
             *_scores(found.scores),
             *_harmless_flags(found.document["flags"], reasons),
             "",
@@ -350,6 +358,19 @@ def _copies(group: Mapping[str, Any], where: str) -> Iterator[str]:
         yield f"It has {exact:,} exact copies, and {cluster:,} candidates for near-duplicates."
     else:
         yield f"It has no copies in the {where}."
+
+
+def _cut(group: Mapping[str, Any], decision: Mapping[str, Any]) -> Iterator[str]:
+    """How much of it is on other pages too, and goes."""
+    marks = group["frequent_paragraphs"]
+    if not marks:
+        return
+    chars, most = sum(mark["chars"] for mark in marks), max(mark["on_host"] for mark in marks)
+    yield (
+        f"{len(marks):,} of its paragraphs ({chars:,} characters) recur on other pages, on up to "
+        f"{most:,} of the {group['host_pages']:,} of its host; "
+        f"{decision['cut_chars'] or 0:,} characters of them are cut."
+    )
 
 
 def _scores(scores: Mapping[str, Any]) -> Iterator[str]:

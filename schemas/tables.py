@@ -203,9 +203,25 @@ _REASON = pa.struct(
     ]
 )
 
+_CUT = (
+    Column(
+        "cut_chars",
+        pa.int32(),
+        "Characters of frequent paragraphs cut from the text; null where the recipe cuts none.",
+        True,
+    ),
+    Column(
+        "cut_hash",
+        pa.binary(16),
+        "XXH3-128 of the XXH3-64 (little-endian) of each paragraph cut, in order; null where "
+        "nothing is cut.",
+        True,
+    ),
+)
+
 DECISIONS = Table(
     "decisions",
-    "1.1",
+    "1.2",
     "A row a document, in the order of `documents`: whether a recipe keeps it, and why not.",
     (
         Column("id", pa.string(), "The document."),
@@ -225,6 +241,7 @@ DECISIONS = Table(
             True,
         ),
         Column("survivor_run", pa.string(), "The run that holds the survivor, likewise.", True),
+        *_CUT,
     ),
 )
 
@@ -250,6 +267,7 @@ SHARDS = Table(
         *DOCUMENTS.without(["page_text", "signature"]),
         *SCORES.without(["id"]),
         *GROUPS.without(["id", "frequent_paragraphs"]),
+        *_CUT,
     ),
 )
 

@@ -154,6 +154,8 @@ def _groups_of(
         "exact_size": [len(ids) for ids in same],
         "cluster_id": [min(ids) for ids in near],
         "cluster_size": [len(ids) for ids in near],
+        "frequent_paragraphs": [[] for _ in pages],
+        "host_pages": [1 for _ in pages],
     }
     return _table(GROUPS, columns, len(pages))
 

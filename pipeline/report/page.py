@@ -30,6 +30,7 @@ _STAGES = (
     ("flags", "規則", "rules"),
     ("ranges", "値の範囲", "ranges"),
     ("scores", "分類器", "classifiers"),
+    ("paragraphs", "定型文を除いた残り", "what is left without boilerplate"),
     ("duplicates", "重複", "duplicates"),
     ("caps", "上限", "caps"),
     ("sample", "標本抽出", "sample"),
@@ -169,6 +170,7 @@ def stage_of(rule: str) -> str:
     by_name = {
         decisions.REPEATED: "repeated",
         decisions.ERASED: "takedown",
+        decisions.CUT_SHORT: "paragraphs",
         decisions.DUPLICATE: "duplicates",
         decisions.CONTAINED: "duplicates",
         decisions.SAMPLE: "sample",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline import hosts
 from pipeline.dedup.joined import packed
 from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_contained, remove_copies
-from pipeline.selection import decisions
+from pipeline.selection import cutting, decisions
 from pipeline.selection.decisions import Hits, Judge, Mask, Rows
 from pipeline.selection.parts import Part
 from pipeline.selection.recipe import CLASSIFIERS, Caps, Recipe
@@ -396,6 +396,7 @@ def _write(
             pa.array(removals.similarities, pa.float32()).take(survivor),
             pa.array([part.run or None] * part.rows, pa.string()),
             _runs_at(lots, removals.survivor_rows).take(survivor),
+            *cutting.said_of(columns, recipe.paragraphs, part.rows),
         ],
         schema=DECISIONS.arrow,
     )

@@ -22,7 +22,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from pipeline.rules import RULES, Rule
-from pipeline.selection import takedown
+from pipeline.selection import cutting, takedown
 from pipeline.selection.recipe import CLASSIFIERS, Band, Cut, Recipe
 from schemas import DECISIONS
 
@@ -37,6 +37,7 @@ TAKEDOWN_URL = "takedown.url"
 BEFORE = "crawl_time.from"
 AFTER = "crawl_time.until"
 UNDATED = "crawl_time.undated"
+CUT_SHORT = "paragraphs.left"
 DUPLICATE = "duplicate"
 CONTAINED = "contained"
 CAP_HOST = "cap.host"
@@ -91,6 +92,8 @@ class Judge:
             wanted.add("robots")
         if recipe.crawl_time.begin is not None or recipe.crawl_time.until is not None:
             wanted.add("crawl_time")
+        if recipe.paragraphs.frequent == "cut":
+            wanted |= {"n_chars", *cutting.MARKS}
         wanted.update(rule.metric for rule in self._flag_rules)
         return sorted(wanted)
 
@@ -105,7 +108,11 @@ class Judge:
             columns: arrays of equal length by name, as `columns` asks for.
             shares: the probabilities that the recipe's shares come to, from `share_thresholds`.
         """
-        return [*self._before_scores(columns), *self._scores(columns, shares)]
+        return [
+            *self._before_scores(columns),
+            *self._scores(columns, shares),
+            *self._cut_short(columns),
+        ]
 
     def _before_scores(self, columns: Mapping[str, pa.Array]) -> list[Hits]:
         found = [
@@ -173,6 +180,17 @@ class Judge:
                 hits = _broken(rule, values, values > threshold, threshold)
             if len(hits.rows):
                 yield hits
+
+    def _cut_short(self, columns: Mapping[str, pa.Array]) -> Iterable[Hits]:
+        """Texts of which next to nothing is left without their frequent paragraphs."""
+        policy = self.recipe.paragraphs
+        if policy.frequent == "cut":
+            cut = cutting.cuts(policy, *(columns[name] for name in cutting.MARKS))
+            left = cutting.chars_left(np.asarray(columns["n_chars"], np.int64), cut)
+            is_cut = np.asarray(pc.list_value_length(cut)) > 0
+            yield _broken(
+                CUT_SHORT, left.astype(np.float64), is_cut & (left < policy.left), policy.left
+            )
 
     @cached_property
     def _flag_rules(self) -> list[Rule]:

@@ -176,6 +176,7 @@ def _totals(
         "characters": judged.get("characters", 0),
         "kept_characters": written.get("characters", 0),
         "masked": _under("masked.", written),
+        "cut": _under("cut.", written),
     }
 
 

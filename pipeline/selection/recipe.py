@@ -21,10 +21,12 @@ from typing import Any, TypeVar, cast, get_args
 import pyarrow as pa
 
 from pipeline import storage
+from pipeline.dedup.paragraphs import MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
 from pipeline.errors import InputError, RecipeError
 from pipeline.rules import RULES
 from pipeline.selection import recipe_file
+from pipeline.selection.cutting import CutPolicy, Frequent
 from pipeline.selection.recipe_file import Value
 from schemas import DOCUMENTS, GROUPS, SCORES
 
@@ -36,15 +38,16 @@ ORDER = (
     "flags",
     "ranges",
     "scores",
+    "paragraphs",
     "duplicates",
     "caps",
     "sample",
     "mask",
 )
 """The fixed order of what a recipe does; what was erased from the run is never kept. Up to
-`scores` every document is judged, and all reasons against it are kept; from `duplicates` on only
-what is left competes for its place. The shares in `scores` are shares of what takedown, robots,
-time, flags and ranges left over."""
+`paragraphs` every document is judged, and all reasons against it are kept; from `duplicates` on
+only what is left competes for its place. The shares in `scores` are shares of what takedown,
+robots, time, flags and ranges left over."""
 
 CLASSIFIERS = ("noise", "affiliate", "adult")
 """The scores that a recipe can cut; high is bad in each."""
@@ -66,6 +69,7 @@ _KEYS = (
     "flags",
     "ranges",
     "scores",
+    "paragraphs",
     "duplicates",
     "caps",
     "sample",
@@ -221,6 +225,7 @@ class Recipe:
         flags: the rules whose failing drops a document, in the rules table's order.
         ranges: the values kept, by column.
         scores: the cuts, by classifier.
+        paragraphs: what becomes of frequent paragraphs.
         duplicates: which of several near-duplicates stay; None for all.
         caps: limits by site.
         sample: the share of what is left that is kept, 0 to 1, drawn by id and seed.
@@ -237,6 +242,7 @@ class Recipe:
     flags: tuple[str, ...] = ()
     ranges: Mapping[str, Range] = field(default_factory=dict)
     scores: Mapping[str, Cut] = field(default_factory=dict)
+    paragraphs: CutPolicy = field(default_factory=CutPolicy)
     duplicates: KeepPolicy | None = field(default_factory=KeepPolicy)
     caps: Caps = Caps()
     sample: float = 1.0
@@ -306,6 +312,7 @@ def restored(said: Mapping[str, Any]) -> Recipe:
         "flags": tuple(content["flags"]),
         "ranges": {name: Range(**kept) for name, kept in content["ranges"].items()},
         "scores": {name: Cut(**cut) for name, cut in content["scores"].items()},
+        "paragraphs": CutPolicy(**content.get("paragraphs", {})),
         "duplicates": None if policy is None else KeepPolicy(**policy),
         "caps": Caps(**{**caps, "bands": {name: Band(**band) for name, band in bands.items()}}),
         "mask": tuple(content["mask"]),
@@ -321,7 +328,7 @@ def shipped() -> list[str]:
 
 def range_columns() -> list[str]:
     """The columns whose values a recipe can bound: all numbers, and counts by their total."""
-    columns = [*DOCUMENTS.columns, *SCORES.columns, *GROUPS.columns]
+    columns = [*DOCUMENTS.columns, *SCORES.columns, *GROUPS.without(["frequent_paragraphs"])]
     return [column.name for column in columns if _is_measurable(column.type)]
 
 
@@ -382,6 +389,7 @@ def _recipe(name: str, tree: Value) -> Recipe:
         flags=read("flags", _flags, recipe.flags),
         ranges=read("ranges", _ranges, recipe.ranges),
         scores=read("scores", _cuts, recipe.scores),
+        paragraphs=read("paragraphs", _paragraphs, recipe.paragraphs),
         duplicates=read("duplicates", _duplicates, recipe.duplicates),
         caps=read("caps", _caps, recipe.caps),
         sample=read("sample", _share, recipe.sample),
@@ -473,6 +481,30 @@ def _cut(value: Value) -> Cut:
     if "keep_below" in entries:
         return Cut(keep_below=_number(entries["keep_below"], 0, 1))
     return Cut(drop_worst=_share(entries["drop_worst"]))
+
+
+def _paragraphs(value: Value) -> CutPolicy:
+    entries = _entries(value, ("frequent", "pages", "share", "anywhere", "left"))
+    usual = CutPolicy()
+    frequent, share, left = (entries.get(name) for name in ("frequent", "share", "left"))
+    pages, anywhere = entries.get("pages"), entries.get("anywhere")
+    return CutPolicy(
+        frequent=cast("Frequent", _choice(frequent, get_args(Frequent)))
+        if frequent
+        else usual.frequent,
+        pages=_pages(pages, MARKED_ON_HOST) if pages else usual.pages,
+        share=_share(share) if share else usual.share,
+        anywhere=_pages(anywhere, MARKED_ANYWHERE) if anywhere else usual.anywhere,
+        left=_whole(left, 1) if left else usual.left,
+    )
+
+
+def _pages(value: Value, low: int) -> int:
+    """A number of pages: what is counted, and marked."""
+    pages = _whole(value, low)
+    if pages > PAGES_COUNTED:
+        value.fail(f"a whole number from {low} to {PAGES_COUNTED}")
+    return pages
 
 
 def _duplicates(value: Value) -> KeepPolicy | None:

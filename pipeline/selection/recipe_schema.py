@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from pipeline.dedup.paragraphs import MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
 from pipeline.rules import RULES
+from pipeline.selection.cutting import CutPolicy, Frequent
 from pipeline.selection.recipe import CLASSIFIERS, MASKS, ROBOTS, range_columns
 
 Schema = dict[str, Any]
@@ -29,7 +31,8 @@ def recipe_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "seimai recipe",
         "description": "What a selection keeps. Done in this order, wherever the lines stand: "
-        "takedown, robots, crawl_time, flags, ranges, scores, duplicates, caps, sample, mask.",
+        "takedown, robots, crawl_time, flags, ranges, scores, paragraphs, duplicates, caps, "
+        "sample, mask.",
         **_section(
             extends={"type": "string", "description": "A shipped recipe, or a file beside this."},
             description={"type": "string", "description": "A sentence for the data card."},
@@ -39,6 +42,13 @@ def recipe_schema() -> Schema:
             flags=_section(**{rule.name: _flag(rule.why) for rule in RULES}),
             ranges=_section(**{name: _range() for name in range_columns()}),
             scores=_section(**{name: _cut() for name in CLASSIFIERS}),
+            paragraphs=_section(
+                frequent={"enum": list(get_args(Frequent)), "default": CutPolicy().frequent},
+                pages=_pages(MARKED_ON_HOST, CutPolicy().pages, "of the host"),
+                share=_SHARE,
+                anywhere=_pages(MARKED_ANYWHERE, CutPolicy().anywhere, "of whatever hosts"),
+                left={"type": "integer", "minimum": 1, "default": CutPolicy().left},
+            ),
             duplicates=_section(
                 keep={"enum": list(get_args(Keep)), "default": KeepPolicy().keep},
                 threshold={**_PROBABILITY, "default": KeepPolicy().threshold},
@@ -91,6 +101,16 @@ def _cut() -> Schema:
 def _band() -> Schema:
     band = _section(**{"from": _PROBABILITY, "below": _PROBABILITY, "documents": _count("of it")})
     return {**band, "required": ["documents"]}
+
+
+def _pages(lowest: int, usual: int, of_what: str) -> Schema:
+    return {
+        "type": "integer",
+        "minimum": lowest,
+        "maximum": PAGES_COUNTED,
+        "default": usual,
+        "description": f"Pages {of_what} from which a paragraph is frequent.",
+    }
 
 
 def _count(of_what: str) -> Schema:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from pipeline import storage
 from pipeline.dedup.joined import Renaming
-from pipeline.selection import masking
+from pipeline.selection import cutting, masking
+from pipeline.selection.cutting import CutPolicy
 from pipeline.selection.parts import Part, joined_groups, read_columns
 from pipeline.selection.recipe import Recipe, ShardSizes
 from pipeline.tasks import Attempt
@@ -246,7 +247,7 @@ class WriteShard:
         with Attempt(self.folder, task.id, self.settings) as attempt:
             shard = attempt.table("documents", SHARDS.arrow, row_group_bytes=1)
             first_id = last_id = ""
-            for number, window in enumerate(windows(task, target)):
+            for number, window in enumerate(windows(task, target, self.recipe.paragraphs)):
                 order = _order(window["id"].to_pylist(), self.recipe.seed, task.number, number)
                 rows = window.take(order)
                 rows, masked = masking.mask_table(rows, self.recipe.mask)
@@ -258,17 +259,26 @@ class WriteShard:
                 attempt.count("row_groups")
                 attempt.count("documents", rows.num_rows)
                 attempt.count("characters", int(np.asarray(rows["n_chars"]).sum()))
+                cut = np.asarray(rows["cut_chars"].fill_null(0))
+                attempt.count("cut.characters", int(cut.sum()))
+                attempt.count("cut.documents", int((cut > 0).sum()))
             attempt.note("first_id", first_id)
             attempt.note("last_id", last_id)
             attempt.commit()
 
 
-def windows(task: ShardTask, size: int) -> Iterator[pa.Table]:
-    """The kept rows of a shard, some slices at a time: at least `size` bytes, but for the last."""
+def windows(task: ShardTask, size: int, policy: CutPolicy) -> Iterator[pa.Table]:
+    """The kept rows of a shard, some slices at a time: at least `size` bytes, but for the last.
+
+    Args:
+        task: the shard.
+        size: bytes of a window.
+        policy: what becomes of frequent paragraphs.
+    """
     waiting: list[pa.Table] = []
     waiting_bytes = 0
     for piece in task.slices:
-        rows = _kept_rows(piece, task.sources[piece.part])
+        rows = _kept_rows(piece, task.sources[piece.part], policy)
         waiting.append(rows)
         waiting_bytes += rows.nbytes
         if waiting_bytes >= size:
@@ -278,8 +288,8 @@ def windows(task: ShardTask, size: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _kept_rows(piece: Slice, source: Source) -> pa.Table:
-    """The kept rows of a slice, by `schemas.SHARDS`."""
+def _kept_rows(piece: Slice, source: Source, policy: CutPolicy) -> pa.Table:
+    """The kept rows of a slice, by `schemas.SHARDS`, without what is cut of their texts."""
     beside = _beside(source).slice(piece.begin, piece.end - piece.begin)
     with storage.open_read(source.documents) as file:
         parquet = pq.ParquetFile(file)
@@ -293,7 +303,11 @@ def _kept_rows(piece: Slice, source: Source) -> pa.Table:
     columns = [
         documents[name] if name in _FROM_DOCUMENTS else beside[name] for name in SHARDS.names
     ]
-    return pa.table(columns, schema=SHARDS.arrow).filter(beside["kept"])
+    rows = pa.table(columns, schema=SHARDS.arrow).filter(beside["kept"])
+    if policy.frequent == "keep":
+        return rows
+    marks = [beside[name].filter(beside["kept"]).combine_chunks() for name in cutting.MARKS]
+    return cutting.cut_table(rows, cutting.cuts(policy, *marks))
 
 
 @lru_cache(maxsize=4)
@@ -303,7 +317,7 @@ def _beside(source: Source) -> pa.Table:
     tables = (
         read_columns(source.scores, SCORES.names[1:]),
         joined_groups(groups, source.renamings),
-        read_columns(source.decisions, ["kept"]),
+        read_columns(source.decisions, ["kept", *cutting.CUT]),
     )
     return pa.table({name: table[name] for table in tables for name in table.column_names})
 
