@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline import storage
+from pipeline.dedup.joined import leading_bits
 from pipeline.errors import OptionError
 from pipeline.execution import Execution
 from pipeline.jobs.select import select
@@ -36,7 +37,10 @@ ALARM_SHARE = 0.9
 ALARM_DOCUMENTS = 20
 """A host with at least so many documents raises an alarm where it loses more than the share."""
 
-_READ = ["id", "host", "crawl_time", "n_chars", "cluster_size"]
+SHRUNK_SHARE = 0.5
+"""A kind of page shrinks where less of it is kept than this share of what is kept of all."""
+
+_READ = ["id", "host", "crawl_time", "n_chars", "cluster_id", "cluster_size"]
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class _Count:
     bins: dict[str, NDArray[np.int64]]
     characters: NDArray[np.int64]
     clustered: NDArray[np.int64]
+    clustered_characters: NDArray[np.int64]
+    clusters: list[list[NDArray[np.uint64]]]
     hosts: list[Counter[str]]
     years: list[Counter[str]]
     kinds: dict[str, list[Counter[str]]]
@@ -125,6 +131,8 @@ def _count(parts: Sequence[Part], decided: Sequence[Sequence[str]]) -> _Count:
         bins={name: np.zeros((rows, len(axis(name)[0]) - 1), np.int64) for name in DISTRIBUTIONS},
         characters=np.zeros(rows, np.int64),
         clustered=np.zeros(rows, np.int64),
+        clustered_characters=np.zeros(rows, np.int64),
+        clusters=[[] for _ in range(rows)],
         hosts=[Counter() for _ in range(rows)],
         years=[Counter() for _ in range(rows)],
         kinds={name: [Counter() for _ in range(rows)] for name in kinds.COLUMNS},
@@ -140,8 +148,12 @@ def _add(count: _Count, number: int, part: Part, kept: Mask) -> None:
     columns = part.read(dict.fromkeys([*_READ, *DISTRIBUTIONS, *kinds.COLUMNS]))
     as_numbers = kept.astype(np.int64)
     count.overlap += as_numbers @ as_numbers.T
-    count.characters += as_numbers @ np.asarray(columns["n_chars"], np.int64)
-    count.clustered += as_numbers @ (np.asarray(columns["cluster_size"]) > 1)
+    characters = np.asarray(columns["n_chars"], np.int64)
+    clustered = np.asarray(columns["cluster_size"]) > 1
+    count.characters += as_numbers @ characters
+    count.clustered += as_numbers @ clustered
+    count.clustered_characters += as_numbers @ (clustered * characters)
+    clusters = leading_bits(columns["cluster_id"].combine_chunks())
     for name, bins in count.bins.items():
         edges, _ = axis(name)
         values = decisions.numbers(columns[name].combine_chunks())
@@ -155,6 +167,7 @@ def _add(count: _Count, number: int, part: Part, kept: Mask) -> None:
     kind_of = kinds.of_pages(facts) if part.rows else {}
     ids = columns["id"].to_pylist()
     for row, chosen in enumerate(kept):
+        count.clusters[row].append(np.unique(clusters[chosen & clustered]))
         count.hosts[row].update(hosts[chosen].tolist())
         count.years[row].update(years[chosen].tolist())
         for name, names in kind_of.items():
@@ -168,6 +181,10 @@ def _add(count: _Count, number: int, part: Part, kept: Mask) -> None:
 def _summary(names: Sequence[str], said: Sequence[Manifest], count: _Count) -> dict[str, Any]:
     """The comparison as JSON."""
     shown = [host for host, _ in sorted(count.hosts[-1].items(), key=lambda item: (-item[1], item))]
+    kind_survival = {
+        column: _survival(names, counts, kinds.in_order(column, counts[-1]))
+        for column, counts in count.kinds.items()
+    }
     return {
         "schema": SCHEMA,
         "records": said[0]["totals"]["records"],
@@ -202,9 +219,11 @@ def _summary(names: Sequence[str], said: Sequence[Manifest], count: _Count) -> d
         },
         "years": _survival(names, count.years, sorted(count.years[-1])),
         "hosts": _survival(names, count.hosts, shown),
-        "kinds": {
-            column: _survival(names, counts, kinds.in_order(column, counts[-1]))
-            for column, counts in count.kinds.items()
+        "kinds": kind_survival,
+        "shrunk": _shrunk(kind_survival, _kept_share(names, count)),
+        "near_duplicates": {
+            "all": _near_duplicates(-1, count),
+            "kept": {name: _near_duplicates(row, count) for row, name in enumerate(names)},
         },
         "alarms": list(_alarms(names, count.hosts)),
     }
@@ -220,6 +239,37 @@ def _survival(
         }
         for key in shown
     }
+
+
+def _near_duplicates(row: int, count: _Count) -> dict[str, int]:
+    """The near-duplicate mass of a recipe, or of all documents for the last row."""
+    clusters = len(np.unique(np.concatenate([np.zeros(0, np.uint64), *count.clusters[row]])))
+    return {
+        "documents": int(count.clustered[row]),
+        "characters": int(count.clustered_characters[row]),
+        "clusters": clusters,
+        "further": int(count.clustered[row]) - clusters,
+    }
+
+
+def _kept_share(names: Sequence[str], count: _Count) -> dict[str, float]:
+    documents = max(1, int(count.overlap[-1, -1]))
+    return {name: int(count.overlap[row, row]) / documents for row, name in enumerate(names)}
+
+
+def _shrunk(
+    survival: Mapping[str, Mapping[str, Mapping[str, Any]]], overall: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """The kinds of page of which a recipe keeps much less than of all, the most shrunk first."""
+    found = [
+        {"recipe": name, "by": column, "kind": kind, "documents": row["documents"], "kept": kept}
+        for column, by_kind in survival.items()
+        for kind, row in by_kind.items()
+        for name, kept in row["kept"].items()
+        if row["documents"] >= ALARM_DOCUMENTS
+        and kept / row["documents"] < SHRUNK_SHARE * overall[name]
+    ]
+    return sorted(found, key=lambda one: one["kept"] / one["documents"] / overall[one["recipe"]])
 
 
 def _alarms(names: Sequence[str], hosts: Sequence[Counter[str]]) -> Iterator[dict[str, Any]]:

@@ -71,6 +71,28 @@ def test_kinds_of_page_show_which_of_them_a_recipe_shrinks(run: Run, found: dict
     assert "ページの種類" in page
 
 
+def test_near_duplicate_mass_is_counted_before_and_after(found: dict[str, Any]) -> None:
+    """Four copies of one page: `all` keeps them, the others keep one of them."""
+    four, one = len(TEXT) * 5 * 4, len(TEXT) * 5
+    everything = {"documents": 4, "characters": four, "clusters": 1, "further": 3}
+    single = {"documents": 1, "characters": one, "clusters": 1, "further": 0}
+    assert found["near_duplicates"] == {
+        "all": everything,
+        "kept": {"all": everything, "clean": single, "plain": single},
+    }
+
+
+def test_kinds_that_shrink_are_named_the_most_shrunk_first(run: Run, found: dict[str, Any]) -> None:
+    shrunk = [(one["recipe"], one["by"], one["kind"], one["kept"]) for one in found["shrunk"]]
+    assert shrunk == [
+        ("clean", "page_type", "product", 0),
+        ("clean", "link_share", "0.4 to 0.8", 0),
+    ]
+    page = Path(run.path, "compared", "comparison.html").read_text(encoding="utf-8")
+    assert "declares itself (og:type)</span>: product" in page
+    assert "all − clean <small>33</small>" in page
+
+
 def test_overlap_is_what_both_keep(found: dict[str, Any]) -> None:
     overlap = found["overlap"]
     assert overlap["all"]["clean"] == overlap["clean"]["all"] == found["recipes"]["clean"]["kept"]

@@ -20,9 +20,9 @@ import xxhash
 from numpy.typing import NDArray
 
 from pipeline import hosts
-from pipeline.dedup.joined import packed
+from pipeline.dedup.joined import leading_bits
 from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_contained, remove_copies
-from pipeline.selection import cutting, decisions
+from pipeline.selection import decisions
 from pipeline.selection.decisions import Hits, Judge, Mask, Rows
 from pipeline.selection.parts import Part
 from pipeline.selection.recipe import CLASSIFIERS, Caps, Recipe
@@ -191,7 +191,7 @@ def _seen_before(ids: NDArray[np.uint64], again: NDArray[np.uint64], seen: Mask)
 
 
 def _ids(part: Part) -> NDArray[np.uint64]:
-    return _leading_bits(part.read(["id"])["id"].combine_chunks())
+    return leading_bits(part.read(["id"])["id"].combine_chunks())
 
 
 def _shares(lots: Sequence[_Lot], judge: Judge) -> dict[str, float]:
@@ -231,7 +231,7 @@ def _enter(lot: _Lot, judge: Judge, shares: Mapping[str, float], spill: "_Spill"
     known = names.dictionary.to_pylist()
     return _Field(
         rows=left + lot.begin,
-        ids=_leading_bits(columns["id"].take(pa.array(left))),
+        ids=leading_bits(columns["id"].take(pa.array(left))),
         quality=quality[left].astype(np.float32),
         hosts=_hashes(known)[codes],
         domains=_hashes([hosts.registered_domain(name) for name in known])[codes],
@@ -292,7 +292,7 @@ class _Spill:
 
     def write(self, members: pa.RecordBatch) -> None:
         """Put each member into the partition of its cluster."""
-        partition = _leading_bits(members["cluster_id"]) % np.uint64(len(self._paths))
+        partition = leading_bits(members["cluster_id"]) % np.uint64(len(self._paths))
         for number, writer in enumerate(self._writers):
             writer.write_batch(members.filter(pa.array(partition == number)))
 
@@ -326,7 +326,7 @@ def _contained(field: _Field, removals: _Removals) -> _Removals:
     if not len(inner.rows):
         return _Removals()
     by_id = np.argsort(field.ids)
-    wanted = _leading_bits(inner.survivors)
+    wanted = leading_bits(inner.survivors)
     at = np.minimum(np.searchsorted(field.ids, wanted, sorter=by_id), len(by_id) - 1)
     container = np.full(len(field.rows), -1)
     found = field.ids[by_id[at]] == wanted
@@ -396,7 +396,6 @@ def _write(
             pa.array(removals.similarities, pa.float32()).take(survivor),
             pa.array([part.run or None] * part.rows, pa.string()),
             _runs_at(lots, removals.survivor_rows).take(survivor),
-            *cutting.said_of(columns, recipe.paragraphs, part.rows),
         ],
         schema=DECISIONS.arrow,
     )
@@ -466,11 +465,6 @@ def _columns(table: pa.Table) -> dict[str, pa.Array]:
         name: table[name].combine_chunks() if table.num_rows else pa.array([], table[name].type)
         for name in table.column_names
     }
-
-
-def _leading_bits(ids: pa.Array) -> NDArray[np.uint64]:
-    """The first 64 bits of hexadecimal ids, which order them as the ids themselves."""
-    return packed(ids).view(">u8")[::2].astype(np.uint64)
 
 
 def _hashes(names: Sequence[str]) -> NDArray[np.uint64]:
