@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -305,6 +306,29 @@ def test_what_is_no_parquet_is_one_problem(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "pages.parquet"
     path.write_bytes(data)
     assert texts(read_all(path)) == ["[input_unreadable]"]
+
+
+def test_a_line_of_2_gb_is_passed_once_however_the_file_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "pages.jsonl"
+    with path.open("wb") as file:
+        file.write(orjson.dumps({"text": TEXTS[0]}) + b'\n{"text": "')
+        file.seek(2 << 30, os.SEEK_CUR)  # a hole, read as zeros
+        file.write(b'"}\n' + orjson.dumps({"text": TEXTS[1]}))
+    assert texts(read_all(path, 64 << 20)) == [TEXTS[0], "[line_too_long]", TEXTS[1]]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_compressed_line_without_end_ends_where_it_shows_itself(
+    tmp_path: Path, pack: type[bytes]
+) -> None:
+    """A third of a megabyte, or ten, that stand for 10 GB."""
+    path = tmp_path / "pages.jsonl"
+    unit = pack(b"a" * (1 << 26))
+    path.write_bytes(pack(orjson.dumps({"text": TEXTS[0]}) + b"\n") + unit * 160)
+    first, last = read_all(path)
+    assert texts([first]) == [TEXTS[0]]
+    assert isinstance(last, Problem)
+    assert (last.reason, "a bomb" in last.detail) == ("compressed_data", True)
 
 
 def test_two_kilobytes_that_stand_for_two_gigabytes_are_read_in_little_memory(

@@ -355,6 +355,53 @@ def test_a_gzip_bomb_is_left_behind(tmp_path: Path, unit: bytes, declared: int) 
     assert {type(problem) for problem in problems} == {Problem}
 
 
+@pytest.mark.parametrize("declared", [1 << 40, 10**18 - 1, 1 << 63, 10**30])
+@pytest.mark.parametrize("form", ["members", "whole", "plain", "zstd"])
+def test_a_length_that_no_file_has_costs_its_record_alone(
+    tmp_path: Path, form: str, declared: int
+) -> None:
+    hurt = with_length(page("hurt"), str(declared))
+    raw = [page("a"), hurt, page("b")]
+    pack: dict[str, bytes] = {
+        "members": b"".join(gzip.compress(one, mtime=0) for one in raw),
+        "whole": gzip.compress(b"".join(raw), mtime=0),
+        "plain": b"".join(raw),
+        "zstd": zstandard.compress(b"".join(raw)),
+    }
+    first, problem, last = read_all(written(tmp_path, pack[form]))
+    assert names([first, last]) == ["a", "b"]
+    assert isinstance(problem, Problem)
+    assert problem.reason in {"content_length", "warc_header"}
+
+
+def test_a_page_of_500_mb_is_passed_in_little_memory(tmp_path: Path) -> None:
+    """Not compressed (a file with a hole), and as a gzip member."""
+    size = 500 << 20
+    head = with_length(record("/huge", http(b"")), str(len(http(b"")) + size))
+    head = head.removesuffix(b"\r\n\r\n")
+    path = tmp_path / "huge.warc"
+    with path.open("wb") as file:
+        file.write(page("a") + head)
+        file.seek(size, os.SEEK_CUR)
+        file.write(b"\r\n\r\n" + page("b"))
+    assert names(read_all(path)) == ["a", "[payload_too_large]", "b"]
+    member = bomb(head, bytes(1 << 20), 500) + gzip.compress(b"\r\n\r\n", mtime=0)
+    path = written(tmp_path, gzip.compress(page("a"), mtime=0) + member + gzip.compress(page("b")))
+    found = read_all(path)
+    assert names([found[0], found[-1]]) == ["a", "b"]
+    assert "[payload_too_large]" in names(found)
+
+
+def test_a_zstd_bomb_ends_where_it_shows_itself(tmp_path: Path) -> None:
+    """A third of a megabyte that stands for 10 GB."""
+    gigabyte = zstandard.compress(bytes(1 << 30), 1)
+    path = written(tmp_path, zstandard.compress(page("a")) + gigabyte * 10, "bomb.warc.zst")
+    first, *problems = read_all(path)
+    assert names([first]) == ["a"]
+    assert [item.reason for item in problems if isinstance(item, Problem)][-1] == "compressed_data"
+    assert len(problems) <= 2
+
+
 @st.composite
 def crawls(draw: st.DrawFn) -> tuple[bytes, list[str]]:
     """A gzipped WARC with members of one record or more, some damaged; and the sound pages."""

@@ -14,6 +14,11 @@ import zstandard
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
+_BOMB_RATIO = 300
+_BOMB_LEAST = 256 << 20
+"""Bytes from which on a file that inflates by more than the ratio is a bomb. Text inflates to some
+ten times its size; gzip can go to a thousand times, zstd far beyond."""
+
 _BUFFER = 64 << 10
 _GZIP_STEP = 4 << 10
 _ZSTD_STEP = 512  # four bytes can become 128 KiB, and zstandard has no bound for one call
@@ -81,7 +86,8 @@ class Frame(io.RawIOBase):
 def inflated(file: BinaryIO) -> io.BufferedReader:
     """A file's content from its beginning, without gzip or zstd, whatever the file's name says.
 
-    Damage raises `OSError` when it is reached, after all that stands before it was given.
+    Damage raises `OSError` when it is reached, after all that stands before it was given. So does
+    a bomb, once it has shown itself: the time that a file takes is bounded by its size.
     """
     if not is_compressed(file):
         file.seek(0)
@@ -101,6 +107,7 @@ class _Frames(io.RawIOBase):
         super().__init__()
         self._file = file
         self._frame = Frame(file, 0)
+        self._given = 0
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -120,6 +127,9 @@ class _Frames(io.RawIOBase):
                 return 0
             self._frame = Frame(self._file, end)
             size = self._frame.readinto(buffer)
+        self._given += size
+        if self._given > max(_BOMB_LEAST, _BOMB_RATIO * self._frame.reached):
+            raise OSError(f"inflates to over {_BOMB_RATIO} times its size: a bomb")
         return size
 
 

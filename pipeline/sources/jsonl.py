@@ -15,6 +15,7 @@ from pipeline.sources.tables import ColumnError, choose, column_names, page
 MAX_LINE = 2 * MAX_PAYLOAD + (1 << 20)
 """Bytes of a line: escapes (`\\u3042` for three bytes of UTF-8) can double a payload."""
 
+_STEP = 1 << 20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -35,7 +36,7 @@ def read(span: Span, columns: Mapping[str, str]) -> Iterator[Record | Skipped | 
     names = column_names(columns)
     with storage.open_read(span.path) as file:
         end = None if is_compressed(file) else span.end
-        lines = _Lines(inflated(file), span.start)
+        lines = _Lines(inflated(file), span.start, span.end)
         try:
             while end is None or lines.position < end:
                 position = lines.position
@@ -51,23 +52,28 @@ def read(span: Span, columns: Mapping[str, str]) -> Iterator[Record | Skipped | 
 class _Lines:
     """Lines with the offset of the next one; of a line over `MAX_LINE` only the beginning."""
 
-    def __init__(self, content: io.BufferedReader, start: int) -> None:
+    def __init__(self, content: io.BufferedReader, start: int, end: int) -> None:
         self._content = content
         self.position = start
         if start > 0:
             content.seek(start - 1)
             self.position -= 1
-            self.next()
+            self._pass_line(end)
 
     def next(self) -> bytes:
         """The next line; empty at the end."""
         line = self._content.readline(MAX_LINE)
         self.position += len(line)
-        rest = line
-        while rest and not rest.endswith(b"\n"):
-            rest = self._content.readline(MAX_LINE)
-            self.position += len(rest)
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            self._pass_line(None)
         return line
+
+    def _pass_line(self, end: int | None) -> None:
+        """Pass the rest of a line, or so much of it that no other can begin before `end`."""
+        rest = b" "
+        while rest and not rest.endswith(b"\n") and (end is None or self.position < end):
+            rest = self._content.readline(_STEP)
+            self.position += len(rest)
 
 
 def _outcome(

@@ -15,6 +15,10 @@ from pipeline.sources.fields import MAX_PAYLOAD, TOO_LARGE
 MAX_RECORD = MAX_PAYLOAD + (256 << 10)
 """Bytes of a record that are held in memory: a payload and its headers."""
 
+MOST_DECLARED = 1 << 40
+"""Bytes that a record can have in a stream whose size is not known: no file of a crawl is longer.
+A length beyond is false, and what it covers is searched for records."""
+
 MAX_HEADER = 32 << 10
 """Bytes of a record's own headers, as in fastwarc."""
 
@@ -44,13 +48,16 @@ class Block:
     detail: str = ""
 
 
-def walk(content: io.BufferedReader, start: int, end: int | None) -> Iterator[Block]:
+def walk(
+    content: io.BufferedReader, start: int, end: int | None, size: int = MOST_DECLARED
+) -> Iterator[Block]:
     """Every record that begins in `start` to `end`, and every damaged stretch, in order.
 
     Args:
         content: not compressed, standing at `start`.
         start: offset of the first byte that will be read.
         end: no record that begins there or later is given; None for no end.
+        size: where the content ends, if that is known: no record can go on behind it.
     """
     window = _Window(content, start)
     while True:
@@ -60,7 +67,7 @@ def walk(content: io.BufferedReader, start: int, end: int | None) -> Iterator[Bl
         head = window.peek(MAX_HEADER)
         if not head:
             break
-        block, length = _block(window, head)
+        block, length = _block(window, head, size)
         yield block
         if length is None:
             window.go_to(_LINE_VERSION)
@@ -70,7 +77,7 @@ def walk(content: io.BufferedReader, start: int, end: int | None) -> Iterator[Bl
         yield Block(window.position, b"", "compressed_data", window.damage)
 
 
-def _block(window: "_Window", head: bytes) -> tuple[Block, int | None]:
+def _block(window: "_Window", head: bytes, size: int) -> tuple[Block, int | None]:
     """The record or damage where the window stands, and its length if that can be trusted."""
     position = window.position
     if not head.startswith(VERSION):
@@ -85,13 +92,21 @@ def _block(window: "_Window", head: bytes) -> tuple[Block, int | None]:
         return Block(position, head, "warc_header", "no usable Content-Length"), None
     length = header_end + len(_END_OF_HEADER) + int(declared[1])
     if length > MAX_RECORD:
-        detail = f"a record of {length} bytes; at most {MAX_PAYLOAD} of payload are taken"
-        return Block(position, head, TOO_LARGE, detail), length
+        is_false = position + length > size
+        return _large(position, head, length, is_false=is_false), None if is_false else length
     data = window.peek(length + 2 * len(_END_OF_HEADER) + len(VERSION))
     fault = _fault_at_end(data, length)
     if fault is not None:
         return Block(position, head, *fault), None
     return Block(position, data[:length]), length
+
+
+def _large(position: int, head: bytes, length: int, *, is_false: bool) -> Block:
+    if is_false:
+        detail = f"declares a record of {length} bytes, more than there can be"
+        return Block(position, head, "content_length", detail)
+    detail = f"a record of {length} bytes; at most {MAX_PAYLOAD} of payload are taken"
+    return Block(position, head, TOO_LARGE, detail)
 
 
 def _fault_at_end(data: bytes, length: int) -> tuple[str, str] | None:

@@ -58,7 +58,7 @@ def cut(path: str, size: int, target: int) -> list[int]:
             return [size * part // parts for part in range(parts + 1)]
         bounds = [0]
         if not is_compressed(file):
-            for block in walk(inflated(file), 0, None):
+            for block in walk(inflated(file), 0, None, size):
                 if block.position - bounds[-1] >= target:
                     bounds.append(block.position)
         return [*bounds, size]
@@ -77,11 +77,13 @@ def read(span: Span) -> Iterator[Outcome]:
         if _has_a_member_a_record(file):
             yield from _Members(file, span).read()
             return
-        end = None if is_compressed(file) else span.end
-        content = inflated(file)
-        if span.start > 0:
+        if is_compressed(file):
+            blocks = walk(inflated(file), 0, None)
+        else:
+            content = inflated(file)
             content.seek(span.start)
-        for block in walk(content, span.start, end):
+            blocks = walk(content, span.start, span.end, span.size)
+        for block in blocks:
             yield _outcome(block, span.path, block.position)
 
 
