@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,8 @@ class Run:
 def sole_writer(path: str) -> Iterator[None]:
     """Keep a second command from writing to the same run at the same time.
 
-    What a command that was killed had only begun to write is removed first.
+    What a command that was killed had only begun to write is removed first; what a worker that was
+    killed had begun, at the end.
 
     On an object store there is no such lock: there racing commands are safe by the commit
     protocol, and merely do the work twice.
@@ -135,7 +136,11 @@ def sole_writer(path: str) -> Iterator[None]:
                     "Wait for it to end, or name another folder with --out."
                 ) from error
             _remove_scratch(folder)
-            yield
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # the next command tries again
+                    _remove_scratch(folder)
 
 
 def _remove_scratch(folder: Path) -> None:

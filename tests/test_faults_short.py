@@ -242,3 +242,6 @@ def test_what_was_only_begun_to_be_written_is_removed_and_nothing_of_the_users(
     with sole_writer(str(tmp_path / "run")):
         assert mine.exists()
         assert not begun.exists()
+        begun.touch()  # by a worker that is killed, while the run goes on without it
+    assert mine.exists()
+    assert not begun.exists()
