@@ -11,7 +11,8 @@ writes into `bench/work/inputs`, which git ignores:
   `copies-truth.json` beside it; and `many.jsonl`, 500,000 texts of the same lines, a fifth of them
   planted, for the speed at size;
 - `pages.warc.gz`, for T3: every labelled page as a response record as Common Crawl writes it, with
-  its payload's type, and `pages.json`, which says which of them are Japanese.
+  its payload's type, and `pages.json`, which says which of them are Japanese; `typical.warc.gz`
+  holds those of 1,000 to 2,000 characters of main text that are.
 
 The same crawl gives the same bytes. DATA is a labelled crawl, by default ../shared/data.
 """
@@ -40,8 +41,10 @@ TEXTS, COPIES, TRUTH, MANY = (
     FOLDER / name for name in ("texts.jsonl", "copies.jsonl", "copies-truth.json", "many.jsonl")
 )
 PAGES, LANGUAGES = FOLDER / "pages.warc.gz", FOLDER / "pages.json"
+TYPICAL = FOLDER / "typical.warc.gz"
 
 SHORTEST, LONGEST = 200, 2_500
+TYPICAL_CHARS = range(1_000, 2_001)
 ORIGINALS, PLANTED = 16_000, 4_000
 MANY_TEXTS, MANY_CHARS = 500_000, 1_500
 GENERATED_PAGES = 4_000
@@ -71,8 +74,10 @@ def build(data: Path) -> None:
     """Writes all inputs."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     pages = list(crawled(data) if data.exists() else generated())
-    write_warc(pages)
     texts = main_texts(pages)
+    write_warc(PAGES, pages)
+    write_warc(TYPICAL, [p for p in pages if p.is_japanese and len(texts[p.url]) in TYPICAL_CHARS])
+    LANGUAGES.write_bytes(orjson.dumps({page.url: page.is_japanese for page in pages}))
     chance = random.Random(1)
     rows = [(url, up_to(LONGEST, text)) for url, text in texts.items() if len(text) >= SHORTEST]
     chance.shuffle(rows)
@@ -194,12 +199,11 @@ def write_rows(path: Path, rows: Iterable[tuple[str, str]]) -> None:
             file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def write_warc(pages: Sequence[Page]) -> None:
-    """The pages as a WARC, compressed record by record, and their languages beside it."""
-    with PAGES.open("wb") as file:
+def write_warc(path: Path, pages: Iterable[Page]) -> None:
+    """The pages as a WARC, compressed record by record."""
+    with path.open("wb") as file:
         for page in pages:
             file.write(gzip.compress(_record(page), compresslevel=6, mtime=0))
-    LANGUAGES.write_bytes(orjson.dumps({page.url: page.is_japanese for page in pages}))
 
 
 def _record(page: Page) -> bytes:
@@ -230,6 +234,17 @@ def first(path: Path, count: int) -> Path:
         else:
             short.write_bytes(b"".join(islice(file, count)))
     return short
+
+
+def halves() -> Path:
+    """A folder of two WARCs, each with half of the pages."""
+    folder = FOLDER / "halves"
+    pages = len(addresses(PAGES))
+    before = first(PAGES, pages // 2)
+    folder.mkdir(exist_ok=True)
+    (folder / "0.warc.gz").write_bytes(before.read_bytes())
+    (folder / "1.warc.gz").write_bytes(PAGES.read_bytes()[before.stat().st_size :])
+    return folder
 
 
 def addresses(warc: Path) -> list[str]:

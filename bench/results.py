@@ -86,8 +86,10 @@ def _flat(key: str, figure: Figure) -> dict[str, Value]:
     if isinstance(figure, str | bool | int | float):
         return {key: _short(figure)}
     runs = sorted(figure)
-    spread = {f"{key}.low": _short(runs[0]), f"{key}.high": _short(runs[-1])}
-    return {key: _short(median(runs)), **spread, f"{key}.runs": len(runs)}
+    flat: dict[str, Value] = {key: _short(median(runs)), f"{key}.runs": len(runs)}
+    if runs[0] < runs[-1]:
+        flat |= {f"{key}.low": _short(runs[0]), f"{key}.high": _short(runs[-1])}
+    return flat
 
 
 def _short(value: Value) -> Value:

@@ -74,7 +74,7 @@ def contest(name: str, contestants: Sequence[Contestant], rounds: int) -> None:
 
 def turn(contestant: Contestant) -> dict[str, float]:
     """One contestant's two runs."""
-    whole = SOURCES[contestant.task]
+    whole = contestant.source or SOURCES[contestant.task]
     source = inputs.first(whole, contestant.given) if contestant.given else whole
     start, _ = _run(contestant, inputs.first(whole, 1))
     full, kept = _run(contestant, source)

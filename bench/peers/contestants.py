@@ -1,6 +1,7 @@
 """Who does which task, with how much of the input, and what each leaves out of it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import inputs
 
@@ -25,6 +26,7 @@ class Contestant:
         given: how many texts or pages of the input it is given; 0 for all. The slow ones get
             fewer, so that all can be done in minutes: what starting costs is measured apart.
         remark: what it leaves out of the task, or does beyond it.
+        source: another input than the task's.
     """
 
     task: str
@@ -33,6 +35,7 @@ class Contestant:
     variant: str = ""
     given: int = 0
     remark: str = ""
+    source: Path | None = None
 
 
 CONTESTANTS = (
@@ -46,7 +49,7 @@ CONTESTANTS = (
     Contestant(
         "t1", "hojichar", "hojichar", given=4_000, remark="nine filters; drops at the first failed"
     ),
-    Contestant("t1", "data-juicer", "datajuicer", given=1_500, remark="seven operators"),
+    Contestant("t1", "data-juicer", "datajuicer", given=4_000, remark="seven operators"),
     Contestant(
         "t1",
         "dolma",
@@ -80,7 +83,6 @@ CONTESTANTS = (
     Contestant("t2", "hojichar-14x8", "hojichar", "14x8", remark="14 bands of 8, as datatrove"),
     Contestant("t2", "rensa-r", "rensa", "r", remark="a library: reading and writing are ours"),
     Contestant("t2", "rensa-c", "rensa", "c", remark="its other sketch"),
-    Contestant("t2", "rensa-matrix", "rensa", "matrix", remark="all texts in memory at once"),
     Contestant(
         "t2",
         "datatrove",
@@ -102,9 +104,17 @@ CONTESTANTS = (
     ),
     Contestant(
         "t3",
-        "seimai-all",
+        "seimai-typical",
+        "seimai",
+        source=inputs.TYPICAL,
+        remark="the same on the Japanese pages of 1,000 to 2,000 characters of main text",
+    ),
+    Contestant(
+        "t3",
+        "seimai-typical-all",
         "seimai",
         "all",
+        source=inputs.TYPICAL,
         remark="the same with every document analysed morphologically",
     ),
     Contestant(

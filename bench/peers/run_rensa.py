@@ -1,7 +1,6 @@
 """rensa 0.5: a library of MinHash in Rust; the reading and writing around it is ours.
 
-Variants: `r` sketches with RMinHash in batches, which its documentation calls its fastest for
-streams; `c` with CMinHash; `matrix` sketches everything at once and compares by LSH in one call.
+Variants: `r` sketches with RMinHash, `c` with CMinHash; both in batches.
 """
 
 from collections.abc import Iterator
@@ -18,11 +17,10 @@ PERMUTATIONS, THRESHOLD, SEED, BATCH = 128, 0.8, 42, 500
 
 def t2(asked: Task) -> None:
     """Character 5-grams, 128 permutations, a threshold of 0.8."""
-    rows = _at_once(asked) if asked.variant == "matrix" else _in_batches(asked)
-    task.write(asked.out / "kept.jsonl", rows)
+    task.write(asked.out / "kept.jsonl", _kept(asked))
 
 
-def _in_batches(asked: Task) -> Iterator[dict[str, Any]]:
+def _kept(asked: Task) -> Iterator[dict[str, Any]]:
     if asked.variant == "c":
         seen = rensa.CMinHashDeduplicator(THRESHOLD, PERMUTATIONS, seed=SEED)
     else:
@@ -31,16 +29,6 @@ def _in_batches(asked: Task) -> Iterator[dict[str, Any]]:
     while batch := list(islice(rows, BATCH)):
         is_new = seen.add_pairs([(row["id"], _grams(row["text"])) for row in batch])
         yield from (row for row, new in zip(batch, is_new, strict=True) if new)
-
-
-def _at_once(asked: Task) -> Iterator[dict[str, Any]]:
-    rows = list(task.rows(asked.source))
-    sketches = rensa.RMinHash.digest_matrix_from_token_sets(
-        [_grams(row["text"]) for row in rows], PERMUTATIONS, SEED
-    )
-    lsh = rensa.RMinHashLSH(THRESHOLD, PERMUTATIONS, 16)
-    is_copy = lsh.query_duplicate_flags_matrix_one_shot(sketches)
-    yield from (row for row, copy in zip(rows, is_copy, strict=True) if not copy)
 
 
 def _grams(text: str) -> list[str]:
