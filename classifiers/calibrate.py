@@ -28,6 +28,7 @@ from classifiers.features import Head
 from classifiers.heads import BY_TEXT, LinearHead
 from classifiers.labels import CLASSES, Label, folds, summary
 from classifiers.metrics import Chances, Truth, brier, calibration_error
+from classifiers.runs import text_alone
 from pipeline.errors import RunError
 
 LogOdds = NDArray[np.float64]
@@ -170,8 +171,8 @@ def hear(
         of_read = [label for label, known in zip(of_batch, read.tolist(), strict=True) if known]
         whole = batch.filter(pa.array(read))
         said["html"].append(bundle.chances(whole))
-        said["text"].append(bundle.chances(_alone(whole, "page_text")))
-        said["text"].append(bundle.chances(_alone(batch, "text")))
+        said["text"].append(bundle.chances(text_alone(whole, "page_text")))
+        said["text"].append(bundle.chances(text_alone(batch, "text")))
         labels["html"] += of_read
         labels["text"] += [*of_read, *of_batch]
     return [
@@ -286,12 +287,6 @@ def _judged_by(head: Head) -> list[int]:
 def _head_with_html(place: int) -> Head:
     """The head that judges a class where the HTML was read."""
     return "text" if place in BY_TEXT else "html"
-
-
-def _alone(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
-    """Documents as if one of their texts were all that is known of them."""
-    nothing = pa.nulls(len(batch), pa.string())
-    return pa.RecordBatch.from_pydict({"text": batch[name], "page_text": nothing})
 
 
 def _as_log_odds(chances: NDArray[np.floating]) -> LogOdds:

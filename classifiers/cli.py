@@ -17,7 +17,7 @@ from classifiers.explain import explain
 from classifiers.labels import CLASSES, Doubt, Label, read_doubts, read_labels
 from classifiers.page import Evaluation, render
 from classifiers.propose import proposals
-from classifiers.runs import check_scored_by, documents, judged, labelled_documents
+from classifiers.runs import check_scored_by, documents, judged, judged_now, labelled_documents
 from classifiers.train import Settings, train_bundle
 from pipeline.errors import OptionError
 
@@ -97,6 +97,11 @@ def calibrate_command(run: str, labels: str, bundle: str | None, out: str) -> No
     metavar="FILE",
     help="Labels that look wrong (as docs/labels.tsv): figures are given with and without them.",
 )
+@click.option(
+    "--text-only",
+    is_flag=True,
+    help="Judge what the bundle says of the whole page's text alone, asked now; not the scores.",
+)
 @click.option("--out", metavar="FILE", help="Write all figures there, as JSON.")
 @click.option(
     "--page", metavar="FILE", help="Write a page there: curves, slices, worst errors with text."
@@ -108,6 +113,7 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     bundle: str | None,
     thresholds: str | None,
     doubts: str | None,
+    text_only: bool,
     out: str | None,
     page: str | None,
     errors: bool,
@@ -121,11 +127,21 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     Example:
       seimai classifiers evaluate --run RUN --labels labels.tsv --page evaluation.html
     """
-    scored_by, scores = _scoring(run, bundle, thresholds)
-    cuts = (load(thresholds) if thresholds or scored_by is None else scored_by).thresholds
+    asked = _bundle_named(bundle)
+    cutting = load(thresholds) if thresholds else asked
+    if cutting is None or (text_only and asked is None):
+        raise OptionError(
+            f"--bundle {bundle}: this is no bundle's folder, so only the scores of that name are "
+            "known. Give the folder of the bundle; or, to judge those scores at the thresholds of "
+            "another, --thresholds with the other's folder."
+        )
     known = read_labels(labels, complete=False)
     doubted = read_doubts(doubts) if doubts else []
-    judgement, texts = judged(run, scores, known)
+    if asked and text_only:
+        judgement, texts = judged_now(run, asked, known, text_only=True)
+    else:
+        judgement, texts = _judged_by_scores(run, asked or str(bundle), known)
+    cuts = cutting.thresholds
     figures = evaluate(judgement, cuts, doubted)
     unmatched = len({label.url for label in known} - {label.url for label in judgement.labels})
     figures["labels_not_in_the_run"] = unmatched
@@ -134,8 +150,14 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     if out:
         Path(out).write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", "utf-8")
     if page:
-        names = {"bundle": scores, "thresholds": thresholds or scores, "run": run, "labels": labels}
-        shown = Evaluation(names, judgement, texts, figures, scored_by, doubted, unmatched)
+        names = {
+            "bundle": asked.name if asked else str(bundle),
+            "thresholds": f"{cutting.name} {cutting.digest}",
+            "evidence": "the whole page's text alone" if text_only else "all that the run holds",
+            "run": run,
+            "labels": labels,
+        }
+        shown = Evaluation(names, judgement, texts, figures, asked, doubted, unmatched)
         Path(page).write_text(render(shown), "utf-8")
     click.echo(f"{figures['pages']} labelled documents; {unmatched} labels of pages not in the run")
     for line in as_text(figures):
@@ -150,22 +172,22 @@ def _japanese(labels: list[Label]) -> list[Label]:
     return [label for label in labels if label.language in {"", "ja", "mixed-ja-en"}]
 
 
-def _scoring(run: str, named: str | None, thresholds: str | None) -> tuple[Bundle | None, str]:
-    """Finds the bundle that a run is scored with, if it is at hand, and the name of its scores."""
+def _bundle_named(named: str | None) -> Bundle | None:
+    """The bundle in a folder, or the shipped one by its name; None for the name of another."""
     shipped = load()
     if named is None or named == shipped.name:
-        bundle = shipped
-    elif Path(named).is_dir():
-        bundle = load(named)
-    elif thresholds:
-        return None, named
-    else:
-        raise OptionError(
-            f"--bundle {named}: this is no bundle's folder, so its thresholds are not known. Give "
-            "the folder of the bundle, or --thresholds with the folder of another."
-        )
+        return shipped
+    return load(named) if Path(named).is_dir() else None
+
+
+def _judged_by_scores(
+    run: str, bundle: Bundle | str, labels: list[Label]
+) -> tuple[Judged, list[str]]:
+    """A run's scores with labels; that they are a bundle's is checked if it is at hand."""
+    if isinstance(bundle, str):
+        return judged(run, bundle, labels)
     check_scored_by(run, bundle)
-    return bundle, bundle.name
+    return judged(run, bundle.name, labels)
 
 
 def _errors_as_text(
@@ -194,14 +216,16 @@ def compare_command(run: str, labels: str, first: str, second: str) -> None:
     Example:
       seimai classifiers compare --run RUN --labels labels.tsv base my-bundle
     """
-    known = read_labels(labels)
+    known = read_labels(labels, complete=False)
     (one, _), (other, _) = judged(run, first, known), judged(run, second, known)
     for found in compare(one, other):
-        place, (low, high) = CLASSES.index(found.name), found.interval
-        click.echo(
-            f"{found.name:10} {first} {found.first:.3f}  {second} {found.second:.3f}  "
-            f"gain {found.second - found.first:+.3f} [{low:+.3f}, {high:+.3f}]"
-        )
+        for pages, gain in found.gains.items():
+            low, high = gain.interval
+            click.echo(
+                f"{found.name:10} {pages:10}  {first} {gain.first:.3f}  {second} {gain.second:.3f} "
+                f" gain {gain.second - gain.first:+.3f} [{low:+.3f}, {high:+.3f}]"
+            )
+        place = CLASSES.index(found.name)
         for row in found.rows:
             label = one.labels[row]
             click.echo(

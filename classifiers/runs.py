@@ -74,19 +74,44 @@ def judged(run: str, bundle: str, labels: Sequence[Label]) -> tuple[Judged, list
     return _joined(run, _scored_documents(run, bundle), labels)
 
 
-def judged_now(run: str, bundle: Bundle, labels: Sequence[Label]) -> tuple[Judged, list[str]]:
-    """Asks a bundle about the labelled documents of a run that it need not be scored with.
+def judged_now(
+    run: str, bundle: Bundle, labels: Sequence[Label], text_only: bool = False
+) -> tuple[Judged, list[str]]:
+    """Asks a bundle about the labelled documents of a run, which need not be scored with it.
 
-    Arguments, result and errors are those of `judged`, but for the stored scores.
+    Args:
+        run: the run's folder.
+        bundle: the bundle.
+        labels: what people say.
+        text_only: whether to ask as if the whole page's text were all that is known.
+
+    Returns:
+        As `judged`, whose errors these are too.
     """
     by_url = {label.url: label for label in labels}
-    asked = (
-        (kept, bundle.chances(kept).astype(np.float64))
-        for path in _parts(storage.join(run, "documents"), "documents").values()
-        for batch in _batches(path, _JUDGED)
-        for kept in [batch.filter(_has_url(batch, by_url))]
-    )
-    return _joined(run, asked, labels)
+
+    def asked() -> Iterator[tuple[pa.RecordBatch, NDArray[np.float64]]]:
+        for path in _parts(storage.join(run, "documents"), "documents").values():
+            for batch in _batches(path, _JUDGED):
+                kept = batch.filter(_has_url(batch, by_url))
+                kept = text_alone(kept, "page_text") if text_only else kept
+                yield kept, bundle.chances(kept).astype(np.float64)
+
+    return _joined(run, asked(), labels)
+
+
+def text_alone(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    """Returns documents as if one of their texts were all that was read of them.
+
+    Args:
+        batch: documents.
+        name: the column that becomes `text`: `text` or `page_text`.
+    """
+    read = batch[name] if name == "text" else pc.coalesce(batch[name], batch["text"])
+    names = batch.schema.names
+    alone = batch.set_column(names.index("text"), "text", read)
+    nothing = pa.nulls(len(batch), pa.string())
+    return alone.set_column(names.index("page_text"), "page_text", nothing)
 
 
 def _joined(

@@ -125,6 +125,19 @@ def test_evaluate_takes_the_folder_of_the_bundle_that_scored(run: Path, tmp_path
     assert "noise      at 0.12" in result.output
 
 
+def test_evaluate_judges_the_text_alone_as_of_a_page_without_html(
+    run: Path, tmp_path: Path
+) -> None:
+    known = ("--run", run, "--labels", run / "labels.jsonl", "--out", tmp_path / "figures.json")
+    result = called("evaluate", *known, "--text-only")
+    assert result.exit_code == 0, repr(result.exception)
+    figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    slices = figures["classes"]["noise"]["slices"]
+    assert (slices["with HTML"]["pages"], slices["without HTML"]["pages"]) == (0, 18)
+    refused = called("evaluate", *known, "--text-only", "--bundle", "blunt")
+    assert "no bundle's folder" in str(refused.exception)
+
+
 def test_evaluate_refuses_scores_that_another_bundle_of_the_name_wrote(
     run: Path, tmp_path: Path
 ) -> None:
@@ -144,8 +157,9 @@ def test_compare_says_which_is_better_and_where_they_differ(run: Path) -> None:
     result = called("compare", "--run", run, "--labels", labels, "blunt", "base")
     assert result.exit_code == 0, repr(result.exception)
     lines = result.output.splitlines()
-    affiliate = next(line for line in lines if line.startswith("affiliate"))
-    assert affiliate.startswith("affiliate  blunt 0.333  base 1.000  gain +0.667 [+")
+    gained = [line for line in lines if line.startswith("affiliate")]
+    for line, pages in zip(gained, ("both_agree", "high_mid"), strict=True):
+        assert line.startswith(f"affiliate  {pages:10}  blunt 0.333  base 1.000  gain +0.667 [+")
     assert sum("0.500 → " in line for line in lines) == 30  # ten pages a class
 
 
