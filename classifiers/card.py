@@ -113,12 +113,11 @@ def _figures(form: str, figures: dict[str, Any]) -> Iterator[str]:
         hard = by_class["hard_negatives"]
         for title, key in (("both readers agree", "both_agree"), ("high and mid", "high_mid")):
             of = by_class[key]
-            low, high = of["average_precision_interval"]
             yield (
                 f"| {name} at {by_class['threshold']:.2f} | {title} | {of['pages']} "
-                f"| {of['positive']} | {_number(of['average_precision'])} "
-                f"({_number(low)} to {_number(high)}) | {_number(of['precision'])} "
-                f"| {_number(of['recall'])} | {_number(of['recall_at_precision']['0.99'])} "
+                f"| {of['positive']} | {_with_interval(of, 'average_precision')} "
+                f"| {_with_interval(of, 'precision')} | {_with_interval(of, 'recall')} "
+                f"| {_number(of['recall_at_precision']['0.99'])} "
                 f"| {_number(of['recall_at_precision']['0.95'])} "
                 f"| {_number(of['calibration_error'])} | {hard['flagged']} of {hard['pages']} |"
             )
@@ -147,6 +146,12 @@ def _slices(figures: dict[str, Any]) -> Iterator[str]:
             for genre, of in genres.items()
             if of["wrongly_flagged"] > _HIGH_SHARE * of["pages"]
         ]
+        if unlinked := slices.get("commission links none"):
+            yield (
+                f"- **{name}** without commission links: recall {_number(unlinked['recall'])} of "
+                f"{unlinked['positive']}, average precision "
+                f"{_number(unlinked['average_precision'])}."
+            )
         yield f"- **{name}** overlooked (recall): {', '.join(overlooked) or 'none'}."
         yield f"- **{name}** wrongly flagged (pages): {', '.join(accused) or 'none'}."
     yield ""
@@ -166,6 +171,11 @@ def _limits(labels: dict[str, Any]) -> Iterator[str]:
     yield ""
     for name in CLASSES:
         yield f"- A false positive for **{name}** takes away {_HARM[name]}."
+
+
+def _with_interval(of: dict[str, Any], measure: str) -> str:
+    low, high = of[f"{measure}_interval"]
+    return f"{_number(of[measure])} ({_number(low)} to {_number(high)})"
 
 
 def _number(value: float | None) -> str:
