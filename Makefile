@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint bench bench-dedup bench-classifiers test-faults fuzz docs clean
+.PHONY: setup demo test lint bench bench-many bench-peers bench-tables bench-dedup bench-classifiers profile test-faults fuzz docs clean
 
 setup: .venv/ready  ## leave the environment in .venv
 
@@ -30,14 +30,54 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup  ## speed, stage by stage
-	$(BIN)/python -m bench.stages
+INPUTS := bench/work/inputs/typical.warc.gz
+
+$(INPUTS): bench/inputs.py bench/truth.py | setup
+	$(BIN)/python -m bench.inputs
+	touch $(INPUTS)
+
+# Two glibc settings that the program gives its own workers; see pipeline/workers.py.
+bench bench-many profile: export MALLOC_TRIM_THRESHOLD_ = 1000000000
+bench bench-many profile: export MALLOC_MMAP_THRESHOLD_ = 1000000000
+
+bench: setup $(INPUTS)  ## speed by stage, ceilings, the share of Beam, a second worker
+	$(BIN)/python -m bench.ceilings
+	$(BIN)/python -m bench.shares
+	$(BIN)/python -m bench.not_japanese
+	$(BIN)/python -m bench.scaling workers
+	$(BIN)/python -m bench.tables
+
+bench-many: setup $(INPUTS)  ## near-duplicates among 500,000 texts
+	$(BIN)/python -m bench.scaling many
+	$(BIN)/python -m bench.tables
+
+TASKS ?= t1 t2 t3
+bench-peers: setup $(INPUTS)  ## datatrove, HojiChar and others on the same work; TASKS=t1 for one
+	$(BIN)/python -m bench.peers.environments
+	$(BIN)/python -m bench.peers $(TASKS)
+	$(BIN)/python -m bench.tables
+
+bench-tables: setup  ## docs/benchmarks.md from bench/results.json
+	$(BIN)/python -m bench.tables
 
 bench-dedup: setup  ## grouping at 100 k, 1 M and 10 M documents; needs 40 GB of scratch
 	$(BIN)/python -m bench.dedup 100000 1000000 10000000
+	$(BIN)/python -m bench.tables
 
 bench-classifiers: setup  ## speed of the classifiers, step by step
 	$(BIN)/python -m bench.classifiers
+	$(BIN)/python -m bench.tables
+
+PROFILE := bench/work/profile
+profile: setup $(INPUTS)  ## where the whole job spends its time: a table and a flame graph
+	$(BIN)/pip install --quiet py-spy==0.4.2
+	rm -rf $(PROFILE) && mkdir -p $(PROFILE)
+	$(BIN)/py-spy record --rate 100 --subprocesses --format raw --output $(PROFILE)/stacks.txt -- \
+		$(BIN)/seimai run $(INPUTS) --out $(PROFILE)/run --workers 1 --quiet
+	rm -rf $(PROFILE)/run
+	$(BIN)/py-spy record --rate 100 --subprocesses --output $(PROFILE)/flame.svg -- \
+		$(BIN)/seimai run $(INPUTS) --out $(PROFILE)/run --workers 1 --quiet
+	$(BIN)/python -m bench.profiling $(PROFILE)/stacks.txt | tee $(PROFILE)/table.txt
 
 test-faults: setup  ## harm that is really done, at length: kills, full disks, hostile expressions
 	$(BIN)/pytest tests/faults/kills.py tests/faults/resources.py tests/faults/expressions.py

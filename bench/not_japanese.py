@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
+from bench import results
 from bench.labelled_crawl import LabelledPage, labelled_pages
 from pipeline import sources
 from pipeline.jobs.extract import ExtractTask
@@ -45,6 +46,8 @@ def main() -> None:
         counted = next(iter(commits(folder + "/documents").values())).counters
     size = counted["records"]
     print(f"{size} pages of {mean:,.0f} bytes on average: {counted}")
+    results.add({"other.docs_per_s_core": size / ours, "other.ceiling_docs_per_s": size / ceiling})
+    results.add({"other.bytes": mean, **results.describe_machine("other")})
     print(f"bare WARC loop  {size / ceiling:10,.0f} pages/s")
     print(f"extract         {size / ours:10,.0f} pages/s, {ours / size * 1e6:.1f} us a page")
 

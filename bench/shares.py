@@ -57,6 +57,7 @@ def main() -> None:
             "share.beam": (whole - without_beam) / whole,
             "share.beam_seconds_a_task": (whole - without_beam) / len(tasks) / 2,
             "share.tasks_hashing_parquet": (without_beam - functions) / whole,
+            "share.all": (whole - functions) / whole,
             **{f"share.{way}_s": seconds for way, seconds in taken.items()},
             **results.describe_machine("share"),
         }
