@@ -34,7 +34,7 @@ from pipeline.html import extract
 from pipeline.language import ja_scores, may_be_japanese, text_to_judge
 from pipeline.sources import Record
 from pipeline.tasks import Attempt
-from pipeline.text import dedup_view, normalise, repair
+from pipeline.text import dedup_view, joined, repair_lines, trim_footer
 from schemas import DOCUMENTS
 from tests.sample_crawl import build
 
@@ -159,8 +159,15 @@ def one_batch(clock: Clock, records: Sequence[Record]) -> pa.RecordBatch:
         "extract HTML",
         lambda: [extract(d.text, r.url, r.robots) for d, r in zip(decoded, likely, strict=True)],
     )
-    texts = clock.time("normalise", lambda: [normalise(page.text) for page in found])
-    whole = clock.time("repair page text", lambda: [repair(page.page_text) for page in found])
+    lines = clock.time("repair lines", lambda: [repair_lines(page.lines) for page in found])
+    whole = clock.time("join page text", lambda: [joined(page) for page in lines])
+    texts = clock.time(
+        "join and trim main text",
+        lambda: [
+            trim_footer(joined(repaired[number] for number in page.main))
+            for page, repaired in zip(found, lines, strict=True)
+        ],
+    )
     judged = [text_to_judge(p.title, p.text, t) for p, t in zip(found, whole, strict=True)]
     clock.time("Japanese by text", lambda: ja_scores(judged))
     shares = [page.facts["link_share"] for page in found]

@@ -22,7 +22,7 @@ from pipeline.dedup.signatures import content_hashes, signatures
 from pipeline.html import UnreadablePage, extract
 from pipeline.language import JAPANESE_CUT, ja_scores, may_be_japanese, text_to_judge
 from pipeline.sources import Problem, Record
-from pipeline.text import dedup_view, normalise, repair
+from pipeline.text import dedup_view, joined, normalise, repair_lines, trim_footer
 from schemas import DOCUMENTS, PAGE_FACTS
 
 NOT_JAPANESE_BYTES = "not_japanese.bytes"
@@ -117,7 +117,9 @@ def _open(record: Record) -> _Page:
         return _Page(record, record.title or "", normalise(decoded.text), None, facts)
     page = extract(decoded.text, record.url, record.robots)
     facts = {**page.facts, "charset": decoded.charset, "html_bytes": len(record.payload)}
-    return _Page(record, page.title, normalise(page.text), repair(page.page_text), facts)
+    lines = repair_lines(page.lines)
+    text = trim_footer(joined(lines[number] for number in page.main))
+    return _Page(record, page.title, text, joined(lines), facts)
 
 
 def _columns(pages: Sequence[_Page], scores: NDArray[np.float32]) -> pa.RecordBatch:

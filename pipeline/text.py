@@ -9,6 +9,7 @@ that of the project's Japanese defaults; each step is a function of its own and 
 import re
 import sys
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
@@ -53,23 +54,50 @@ def repair(text: str) -> str:
     >>> repair("パンを焼いた．\u200bおいしかった．\nシェア ツイート")
     'パンを焼いた。おいしかった。\nシェア ツイート'
     """
-    if not _USUAL.fullmatch(text):
-        text = drop_controls(text)
-        text = compose(text)
-        text = widen_kana(text)
-        text = unify_lines(text)
-    return unify_punctuation(tidy_spaces(text))
+    return joined(repair_lines(text.split("\n")))
 
 
-# Characters that the first four steps leave alone, in any neighbourhood: most pages hold no others,
-# and no combining mark is among them.
+def repair_lines(lines: Iterable[str]) -> list[str]:
+    r"""Does to each line what `repair` does to a line by itself, before it looks at the whole.
+
+    The lines of a main text are lines of its page: whoever wants both needs this once.
+
+    Args:
+        lines: any strings.
+
+    Returns:
+        As many strings: each the repaired line, or several where it held other line ends, or
+        nothing.
+
+    >>> repair_lines(["　ﾊﾟﾝを焼いた。", "茶\r菓", " "])
+    ['パンを焼いた。', '茶\n菓', '']
+    """
+    return [_tidy_line(line) if _USUAL.fullmatch(line) else _repaired(line) for line in lines]
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Joins repaired lines into a text, with the punctuation that most of them use.
+
+    >>> print(joined(["値は３．１４で，", "", "半径に比例する．"]))
+    値は３．１４で、
+    半径に比例する。
+    """
+    return unify_punctuation("\n".join(filter(None, lines)))
+
+
+def _repaired(line: str) -> str:
+    return tidy_spaces(unify_lines(widen_kana(compose(drop_controls(line)))))
+
+
+# Characters that all these steps but the last leave alone, in any neighbourhood: most lines hold no
+# others, and no combining mark is among them.
 _USUAL_CHARACTERS = (
-    "\n -~\xa1-\xac\xae-\u02af\u2010-\u2027\u2030-\u205e\u2070-\u20cf\u2100-\u2125\u2127-\u2129"
+    " -~\xa1-\xac\xae-\u02af\u2010-\u2027\u2030-\u205e\u2070-\u20cf\u2100-\u2125\u2127-\u2129"
     "\u212c-\u2328\u232b-\u2adb\u2add-\u2bff\u3000-\u3029\u3030-\u3098\u309b-\u312f\u3190-\u9fff"
     "\uff01-\uff60\uffe0-\uffe6"
 )
 _USUAL = re.compile(f"[{_USUAL_CHARACTERS}]*+")
-_UNUSUAL_RUN = re.compile(f"[^{_USUAL_CHARACTERS}]{{31}}")
+_UNUSUAL_RUN = re.compile(f"[^\n{_USUAL_CHARACTERS}]{{31}}")
 
 # Removed: C0 and C1 controls, soft hyphens, zero-width and directional marks, invisible operators,
 # annotation and object marks, tags (they can hide whole messages), lone surrogates and
@@ -289,7 +317,7 @@ def dedup_view(text: str) -> str:
     """
     view = _WEEKDAY.sub("", fold(text))
     codes = _code_points(_NUMBER.sub("0", view))
-    return _joined(codes[_in_words()[codes]])
+    return _text(codes[_in_words()[codes]])
 
 
 def fold(text: str) -> str:
@@ -301,7 +329,7 @@ def fold(text: str) -> str:
     'web(株) 10m2'
     """
     single, several = folding()
-    return _joined(single[_code_points(several.sub(_folded, text))])
+    return _text(single[_code_points(several.sub(_folded, text))])
 
 
 @cache
@@ -335,5 +363,5 @@ def _code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def _joined(codes: NDArray[np.uint32]) -> str:
+def _text(codes: NDArray[np.uint32]) -> str:
     return codes.tobytes().decode("utf-32-le", "surrogatepass")

@@ -10,10 +10,11 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
+from itertools import compress
 
 from pipeline import hosts
 from pipeline.html import commissions
-from pipeline.html.render import Rendered
+from pipeline.html.render import Lines, Rendered
 from pipeline.html.source import Source
 
 _TELLING_TAGS = frozenset(
@@ -62,7 +63,7 @@ def of_page(source: Source, page: Rendered, url: str, robots: str | None) -> dic
     declared = _declarations(html)
     return {
         **_link_facts(page, url),
-        **_line_facts(page),
+        **_line_facts(page.lines),
         "n_sponsored_links": _n_sponsored_links(html),
         "n_images": source.tags["img"],
         "n_forms": source.tags["form"],
@@ -151,13 +152,14 @@ def _link_facts(page: Rendered, url: str) -> dict[str, object]:
     }
 
 
-def _line_facts(page: Rendered) -> dict[str, object]:
-    chars = sum([line.chars for line in page.lines]) or 1
+def _line_facts(lines: Lines) -> dict[str, object]:
+    chars = sum(lines.chars) or 1
+    in_asides = compress(lines.chars, lines.aside)
     return {
-        "link_share": sum([line.link_chars for line in page.lines]) / chars,
-        "aside_share": sum([line.chars for line in page.lines if line.aside]) / chars,
-        "n_lines": len(page.lines),
-        "has_age_gate": bool(_AGE_GATE.search("\n".join([line.text for line in page.lines]))),
+        "link_share": sum(lines.link_chars) / chars,
+        "aside_share": sum(in_asides) / chars,
+        "n_lines": len(lines),
+        "has_age_gate": bool(_AGE_GATE.search("\n".join(lines.text))),
     }
 
 

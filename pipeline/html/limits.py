@@ -37,12 +37,9 @@ _GAP = re.compile(r"[\s/\"']+")
 _QUOTED_TAG_END = re.compile(r"=\s*+(?:\"[^\">]*+|'[^'>]*+)>")
 _OPEN_VALUE = re.compile(r"=\s*+(?:\"[^\"]*+|'[^']*+)\Z")
 _QUOTE = re.compile("[\"']")
-_NONCHARACTER = re.compile("[\ufdd0-\ufdef]")
-_NONCHARACTER_BYTES = re.compile(
-    b"\xef\xb7[\x90-\xaf]"
-)  # with a plain start: thrice as fast as `in`
+_NONCHARACTER = re.compile(b"\xef\xb7[\x90-\xaf]")  # in bytes: nine times as fast as in characters
 _ESCAPED_NONCHARACTER = re.compile(
-    r"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89][0-9]|6500[0-7]))(?![0-9a-f]);?", re.IGNORECASE
+    rb"&#(?:x0*fd[de][0-9a-f]|0*(?:6497[6-9]|649[89][0-9]|6500[0-7]))(?![0-9a-f]);?", re.IGNORECASE
 )
 
 
@@ -88,11 +85,9 @@ def _valid(html: str) -> str:
     try:
         encoded = html.encode()
     except UnicodeEncodeError:
-        encoded = html.encode("utf-8", "replace")
-        html = encoded.decode()
-    if _NONCHARACTER_BYTES.search(encoded):
-        html = _NONCHARACTER.sub("", html)
-    return _ESCAPED_NONCHARACTER.sub("", html)
+        return _valid(html.encode("utf-8", "replace").decode())
+    clean = _ESCAPED_NONCHARACTER.sub(b"", _NONCHARACTER.sub(b"", encoded))
+    return html if clean == encoded else clean.decode()
 
 
 def _may_explode(source: Source) -> bool:

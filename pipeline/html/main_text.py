@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby, takewhile
 from typing import Literal
 
-from pipeline.html.render import Line
+from pipeline.html.render import Lines
 
 _Kind = Literal["aside", "links", "reference", "prose", "short"]
 
@@ -35,35 +35,33 @@ _ASIDE_SHARE = 0.8
 """An aside with more of the prose than this is a wrapper with an unlucky name."""
 
 
-def main_lines(lines: Sequence[Line]) -> list[Line]:
-    """The lines of the main text, in order.
+def main_lines(lines: Lines) -> list[int]:
+    """Which lines are the main text, in order.
 
     A page that shows anything has a main text: without prose it is whatever stands in no aside.
     """
     kinds = _references_told(_within_main(lines, _kinds(lines)))
     kept = _around_prose(lines, kinds) if "prose" in kinds else _where_not("aside", kinds)
-    return [lines[place] for place in kept] or list(lines)
+    return kept or list(range(len(lines)))
 
 
-def _kinds(lines: Sequence[Line]) -> list[_Kind]:
-    kinds = [_kind(line) for line in lines]
+def _kinds(lines: Lines) -> list[_Kind]:
+    kinds = list(map(_kind, lines.text, lines.chars, lines.link_chars))
     prose: Counter[int] = Counter()
-    for line, kind in zip(lines, kinds, strict=True):
+    for kind, aside, chars in zip(kinds, lines.aside, lines.chars, strict=True):
         if kind == "prose":
-            prose[line.aside] += line.chars
+            prose[aside] += chars
     limit = _ASIDE_SHARE * prose.total()
-    return [
-        "aside" if line.aside and prose[line.aside] <= limit else kind
-        for line, kind in zip(lines, kinds, strict=True)
-    ]
+    lost = {aside for aside in {*lines.aside} if aside and prose[aside] <= limit}
+    return ["aside" if a in lost else kind for a, kind in zip(lines.aside, kinds, strict=True)]
 
 
-def _kind(line: Line) -> _Kind:
-    if line.link_chars > _LINK_DENSE * line.chars:
+def _kind(text: str, chars: int, link_chars: int) -> _Kind:
+    if link_chars > _LINK_DENSE * chars:
         return "links"
-    if line.chars < _FURNITURE_CHARS and _is_furniture(line.text):
+    if chars < _FURNITURE_CHARS and _is_furniture(text):
         return "aside"
-    if line.chars >= _PROSE_CHARS or _PUNCTUATION.search(line.text):
+    if chars >= _PROSE_CHARS or _PUNCTUATION.search(text):
         return "prose"
     return "short"
 
@@ -72,40 +70,39 @@ def _is_furniture(text: str) -> bool:
     return bool(_FURNITURE_WORDS.search(text.lower()) or _FURNITURE_LINES.fullmatch(text))
 
 
-def _within_main(lines: Sequence[Line], kinds: list[_Kind]) -> list[_Kind]:
-    prose = [line for line, kind in zip(lines, kinds, strict=True) if kind == "prose"]
-    inside = sum(line.chars for line in prose if line.in_main)
-    if not inside or inside < _MAIN_SHARE * sum(line.chars for line in prose):
+def _within_main(lines: Lines, kinds: list[_Kind]) -> list[_Kind]:
+    if True not in lines.in_main:
         return kinds
-    return [kind if line.in_main else "aside" for line, kind in zip(lines, kinds, strict=True)]
+    prose = [place for place, kind in enumerate(kinds) if kind == "prose"]
+    inside = sum([lines.chars[place] for place in prose if lines.in_main[place]])
+    if not inside or inside < _MAIN_SHARE * sum([lines.chars[place] for place in prose]):
+        return kinds
+    return [kind if inside else "aside" for kind, inside in zip(kinds, lines.in_main, strict=True)]
 
 
 def _references_told(kinds: list[_Kind]) -> list[_Kind]:
     """Link-dense lines that are no menu, but references; an aside between does not part a run."""
     told = list(kinds)
-    for kind, run in groupby(_where_not("aside", kinds), key=lambda place: kinds[place]):
-        members = list(run)
-        if kind == "links" and len(members) < _MENU_LINES:
+    for kind, run in groupby(_where_not("aside", kinds), key=kinds.__getitem__):
+        if kind == "links" and len(members := list(run)) < _MENU_LINES:
             for place in members:
                 told[place] = "reference"
     return told
 
 
-def _around_prose(lines: Sequence[Line], kinds: Sequence[_Kind]) -> list[int]:
+def _around_prose(lines: Lines, kinds: Sequence[_Kind]) -> list[int]:
     """Prose and what stands between; what leads up to it; short lines that follow it."""
     places = _where_not("aside", kinds)
-    prose = [place for place in places if kinds[place] == "prose"]
-    before = [place for place in places if place < prose[0]]
-    between = [place for place in places if prose[0] <= place <= prose[-1]]
-    after = [place for place in places if place > prose[-1]]
+    of_prose = [number for number, place in enumerate(places) if kinds[place] == "prose"]
+    first, last = of_prose[0], of_prose[-1]
 
     def leads(place: int) -> bool:
-        return kinds[place] != "links" or lines[place].is_heading
+        return kinds[place] != "links" or lines.is_heading[place]
 
     return [
-        *reversed([*takewhile(leads, reversed(before))]),
-        *(place for place in between if kinds[place] != "links"),
-        *takewhile(lambda place: kinds[place] == "short", after),
+        *reversed([*takewhile(leads, places[:first][::-1])]),
+        *(place for place in places[first : last + 1] if kinds[place] != "links"),
+        *takewhile(lambda place: kinds[place] == "short", places[last + 1 :]),
     ]
 
 

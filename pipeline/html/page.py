@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pipeline.html import facts
 from pipeline.html.limits import parseable
 from pipeline.html.main_text import main_lines
-from pipeline.html.render import Line, render
+from pipeline.html.render import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +14,25 @@ class Page:
 
     Attributes:
         title: the page's title on one line; empty if none.
-        text: the main text: paragraphs, one a line.
-        page_text: the whole visible page, menus and footers included, one block a line.
+        lines: the whole visible page, menus and footers included, one block a line.
+        main: which of the lines are the main text, in order.
         facts: the page facts, by the names of `schemas.PAGE_FACTS` that HTML can tell.
     """
 
     title: str
-    text: str
-    page_text: str
+    lines: list[str]
+    main: list[int]
     facts: dict[str, object]
+
+    @property
+    def text(self) -> str:
+        """The main text: paragraphs, one a line."""
+        return "\n".join([self.lines[number] for number in self.main])
+
+    @property
+    def page_text(self) -> str:
+        """The whole visible page, one block a line."""
+        return "\n".join(self.lines)
 
 
 def extract(html: str, url: str, robots: str | None = None) -> Page:
@@ -44,11 +54,7 @@ def extract(html: str, url: str, robots: str | None = None) -> Page:
     rendered = render(source)
     return Page(
         title=rendered.title,
-        text=_joined(main_lines(rendered.lines)),
-        page_text=_joined(rendered.lines),
+        lines=rendered.lines.text,
+        main=main_lines(rendered.lines),
         facts=facts.of_page(source, rendered, url, robots),
     )
-
-
-def _joined(lines: list[Line]) -> str:
-    return "\n".join([line.text for line in lines])

@@ -7,8 +7,7 @@ the marks back.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
 
@@ -17,21 +16,7 @@ from resiliparse.parse.html import HTMLTree
 
 from pipeline.html.source import Source
 
-_ASIDE, _ASIDE_END, _MAIN, _MAIN_END, _LINK, _LINK_END, _PRE, _PRE_END, _HEADING = map(
-    chr, range(0xFDD0, 0xFDD9)
-)
-_STEPS = {
-    _ASIDE: (_ASIDE, 1),
-    _ASIDE_END: (_ASIDE, -1),
-    _MAIN: (_MAIN, 1),
-    _MAIN_END: (_MAIN, -1),
-    _LINK: (_LINK, 1),
-    _LINK_END: (_LINK, -1),
-    _PRE: (_PRE, 1),
-    _PRE_END: (_PRE, -1),
-}
-"""Which place a mark opens or closes."""
-_PIECE = re.compile(f"([^\n{_ASIDE}-{_HEADING}]*)(\n|[{_ASIDE}-{_HEADING}])")
+_ASIDE, _ASIDE_END, _MAIN, _MAIN_END = "\ufdd0\ufdd1\ufdd2\ufdd3"
 
 _ASIDE_TAGS = ("nav", "footer", "aside")
 _ASIDE_ROLES = frozenset(("navigation", "contentinfo", "complementary", "search", "banner"))
@@ -61,35 +46,50 @@ _IDS = re.compile("id=[\"']?([^\"'>]{1,300})")
 _ROLES = re.compile("role=[\"']?([^\"'>]{1,300})")
 _NOT_SHOWN = ("rt", "rp", "[hidden]", '[style*="display:none"]', '[style*="display: none"]')
 """What a reader does not see; readings (ruby) would stand doubled beside their words."""
-_HREF = re.compile(r'<a href="([^"]+)">')
 _UNCLOSED = re.compile(r"<a [^>]*>(?=(?:[^<]++|<(?!/?a[ >]))*+(?:<a |\Z))")
 """resiliparse writes no `</a>` for a link with nothing inside."""
-_ANCHOR = re.compile('<a href="">(.*?)</a>', re.DOTALL)
-_LINK_TAG = re.compile(r"<a [^>]*>")
-_HEADING_TAG = re.compile(r"<h[1-6]>")
-_ANY_TAG = re.compile(r"<[^>]*>")
+_HREF = re.compile('<a href="([^"]+)">')
+_LINK, _NO_LINK = '<a href="', '<a href="">'
+"""The second is an `<a name=…>`: a place, often never closed in old pages."""
+_PIECE = re.compile(
+    f"(?:<p>)?([^<\n{_ASIDE}-{_MAIN_END}]*+)(?:</p>)?(\n++|[{_ASIDE}-{_MAIN_END}]|<[^>]*+>?|\\Z)"
+)
+"""Some text, and what ends it: line ends, a mark, a tag. Paragraphs begin and end with lines."""
 _CELLS = re.compile(r"\t[\t ]*")
 
 
-@dataclass(slots=True)
-class Line:
-    """A line of the visible page.
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of the visible page, in order: one list a feature, all of the same length.
 
     Attributes:
-        text: its text, without white space around it; never empty.
+        text: their texts, without white space around them; never empty.
         chars: characters of the text.
         link_chars: those of them inside links.
-        is_heading: whether it is in `h1` to `h6`.
+        is_heading: whether the line is in `h1` to `h6`.
         aside: the number of the menu, sidebar, footer or the like that it is in; 0 if in none.
         in_main: whether it is in an element that the page calls its main part.
     """
 
-    text: str
-    chars: int
-    link_chars: int
-    is_heading: bool
-    aside: int
-    in_main: bool
+    text: list[str] = field(default_factory=list)
+    chars: list[int] = field(default_factory=list)
+    link_chars: list[int] = field(default_factory=list)
+    is_heading: list[bool] = field(default_factory=list)
+    aside: list[int] = field(default_factory=list)
+    in_main: list[bool] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """How many lines there are."""
+        return len(self.text)
+
+    def add(self, text: str, link_chars: int, is_heading: bool, aside: int, in_main: bool) -> None:
+        """Puts a line at the end."""
+        self.text.append(text)
+        self.chars.append(len(text))
+        self.link_chars.append(link_chars)
+        self.is_heading.append(is_heading)
+        self.aside.append(aside)
+        self.in_main.append(in_main)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Rendered:
     """
 
     title: str
-    lines: list[Line]
+    lines: Lines
     links: list[str]
 
 
@@ -120,7 +120,7 @@ def render(source: Source) -> Rendered:
         skip_elements=_NOT_SHOWN,
     )
     links = [unescape(link) for link in _HREF.findall(written)]
-    return Rendered(" ".join((tree.title or "").split()), list(_lines(_marked(written))), links)
+    return Rendered(" ".join((tree.title or "").split()), _lines(written), links)
 
 
 def _mark_places(tree: HTMLTree, source: Source) -> None:
@@ -173,41 +173,61 @@ def _mark(tree: HTMLTree, selectors: list[str], start: str, end: str) -> None:
         element.append(document.create_text_node(end))
 
 
-def _marked(written: str) -> str:
-    """The text without tags, with marks for those that tell."""
-    text = written
-    if text.count("<a ") > text.count("</a>"):
-        text = _UNCLOSED.sub("", text)
-    if '<a href="">' in text:  # `<a name=…>`, often never closed in old pages: a place, no link
-        text = _ANCHOR.sub(r"\1", text)
-    text = _LINK_TAG.sub(_LINK, text).replace("</a>", _LINK_END)
-    text = _HEADING_TAG.sub(_HEADING, text)
-    text = text.replace("<pre>", _PRE).replace("</pre>", _PRE_END)
-    return _CELLS.sub("\t", unescape(_ANY_TAG.sub("", text)))
-
-
-def _lines(marked: str) -> Iterator[Line]:
-    """Reads the lines that show anything, each with the place of its last word."""
-    depth = dict.fromkeys((_ASIDE, _MAIN, _LINK, _PRE), 0)
-    asides = 0
+def _lines(written: str) -> Lines:
+    """Reads the lines that show anything, each in the place of its last word."""
+    if written.count("<a ") > written.count("</a>"):
+        written = _UNCLOSED.sub("", written)
+    lines, here = Lines(), _Place()
     pieces: list[str] = []
-    link_chars, is_heading, place = 0, False, None
-    for piece, mark in _PIECE.findall(marked + "\n"):
+    last, link_chars = None, 0
+    for piece, end in _PIECE.findall(written):
         if piece:
-            pieces.append(piece)
-            if chars := len(piece.strip()):
-                link_chars += chars if depth[_LINK] else 0
-                place = asides if depth[_ASIDE] else 0, depth[_MAIN] > 0, depth[_PRE] > 0
-        if mark in _STEPS:
-            opened, step = _STEPS[mark]
-            depth[opened] += step
-            asides += mark == _ASIDE and depth[_ASIDE] == 1
-        elif mark == _HEADING:
-            is_heading = True
-        else:
-            if place:
-                aside, in_main, in_pre = place
-                text = "".join(pieces)
-                text = text.rstrip() if in_pre else text.strip()
-                yield Line(text, len(text), link_chars, is_heading, aside, in_main)
-            pieces, link_chars, is_heading, place = [], 0, False, None
+            shown = _CELLS.sub("\t", unescape(piece)) if "\t" in piece else unescape(piece)
+            pieces.append(shown)
+            if chars := len(shown.strip()):
+                last = here.aside, here.in_main, here.pres > 0
+                link_chars += chars if here.in_link else 0
+        if end.strip():
+            here.turn(end)
+            continue
+        if last:
+            aside, in_main, in_pre = last
+            text = "".join(pieces)
+            text = text.rstrip() if in_pre else text.strip()
+            lines.add(text, link_chars, here.in_heading, aside, in_main)
+        pieces, last, link_chars, here.in_heading = [], None, 0, False
+    return lines
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where in the page a reader is."""
+
+    aside: int = 0
+    asides: int = 0
+    in_main: bool = False
+    in_link: bool = False
+    in_heading: bool = False
+    pres: int = 0  # one inside the other, where a listing's lines have a `pre` each
+
+    def turn(self, mark: str) -> None:
+        """Passes a mark or a tag; those that tell nothing are passed by."""
+        if mark.startswith(_LINK):
+            self.in_link = mark != _NO_LINK
+        elif mark == _ASIDE:
+            self.asides += 1
+            self.aside = self.asides
+        elif mark in _PRE_STEPS:
+            self.pres += _PRE_STEPS[mark]
+        elif mark in _TURNS:
+            place, value = _TURNS[mark]
+            setattr(self, place, value)
+
+
+_PRE_STEPS = {"<pre>": 1, "</pre>": -1}
+_TURNS = {
+    "</a>": ("in_link", False),
+    _ASIDE_END: ("aside", 0),
+    _MAIN: ("in_main", True),
+    _MAIN_END: ("in_main", False),
+} | {f"<h{level}>": ("in_heading", True) for level in range(1, 7)}
