@@ -13,11 +13,18 @@ from classifiers.calibrate import calibrate
 from classifiers.card import model_card
 from classifiers.compare import compare
 from classifiers.evaluate import Judged, as_text, evaluate, sites_with_errors, worst_errors
-from classifiers.explain import explain
+from classifiers.explain import explain, explain_page
 from classifiers.labels import CLASSES, Doubt, Label, read_doubts, read_labels
 from classifiers.page import Evaluation, render
 from classifiers.propose import proposals
-from classifiers.runs import check_scored_by, documents, judged, judged_now, labelled_documents
+from classifiers.runs import (
+    check_scored_by,
+    document_at,
+    documents,
+    judged,
+    judged_now,
+    labelled_documents,
+)
 from classifiers.train import Settings, train_bundle
 from pipeline.errors import OptionError
 
@@ -235,16 +242,27 @@ def compare_command(run: str, labels: str, first: str, second: str) -> None:
 
 
 @classifiers.command("explain")
-@click.argument("text", type=click.File("r", encoding="utf-8"))
+@click.argument("text", type=click.File("r", encoding="utf-8"), required=False)
+@click.option("--run", metavar="RUN", help="Explain a document of this run, with its facts.")
+@click.option("--url", metavar="URL", help="Which document of the run.")
 @click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
-def explain_command(text: TextIO, bundle: str | None) -> None:
-    r"""Say which n-grams and features speak for and against each class, in a text.
+def explain_command(
+    text: TextIO | None, run: str | None, url: str | None, bundle: str | None
+) -> None:
+    r"""Say which n-grams and features speak for and against each class, in a text or a document.
 
     \b
-    Example:
+    Examples:
       seimai classifiers explain page.txt
+      seimai classifiers explain --run RUN --url https://example.jp/ranking/
     """
-    for line in explain(load(bundle), text.read()):
+    if text and not run and not url:
+        lines = explain(load(bundle), text.read())
+    elif run and url and not text:
+        lines = explain_page(load(bundle), document_at(run, url))
+    else:
+        raise OptionError("Name either a text file, or both --run and --url of a document.")
+    for line in lines:
         click.echo(line)
 
 

@@ -1,15 +1,16 @@
-"""Why a text scores as it does: the n-grams and features that speak for and against each class."""
+"""Why a page scores as it does: the n-grams and features that speak for and against each class."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from classifiers.bundle import Bundle
-from classifiers.features import DENSE, as_document
-from classifiers.heads import over_cuts
+from classifiers.features import DENSE, VIEWS, Features, as_document, by_page_text, features
+from classifiers.heads import BY_TEXT, over_cuts
 from classifiers.labels import CLASSES
 from classifiers.ngrams import buckets, code_points, rolling_hashes
 
@@ -24,11 +25,13 @@ class Vote:
         evidence: the n-gram as folded, or the feature's name.
         span: where the n-gram first stands, `(first, end)` in the folded text; None for a feature.
         value: log-odds added, after calibration.
+        view: which text the n-gram stands in (`features.VIEWS`); empty for a feature.
     """
 
     evidence: str
     span: tuple[int, int] | None
     value: float
+    view: str = ""
 
 
 def votes(bundle: Bundle, text: str, place: int, most: int = 200) -> list[Vote]:
@@ -40,37 +43,76 @@ def votes(bundle: Bundle, text: str, place: int, most: int = 200) -> list[Vote]:
         place: the class, as a place in `CLASSES`.
         most: how many n-grams to name at most.
     """
-    head = bundle.heads["text"]
-    codes, view = code_points(text), as_document(text).views[0]
-    slope = head.calibration[0, place]
-    weights = head.views[0]
-    said = view.weights * weights.weights[view.buckets, place] / view.length
-    said *= weights.scale[place] * slope
-    steps = np.where(over_cuts(view.dense, head.cuts), head.steps[..., place], 0.0).sum(1) * slope
-    weighty = np.argsort(-np.abs(said), kind="stable")[:most]
-    heard = [
-        Vote(*_first_occurrence(codes, int(view.buckets[row])), float(said[row]))
-        for row in weighty.tolist()
-        if said[row]
-    ]
-    heard += [
-        Vote(name, None, float(value))
-        for name, value in zip(DENSE["text"], steps, strict=True)
-        if value
-    ]
-    return sorted(heard, key=lambda vote: -abs(vote.value))
+    return _votes(bundle, as_document(text), (text,), place, most)
+
+
+def page_votes(bundle: Bundle, page: pa.RecordBatch, place: int, most: int = 200) -> list[Vote]:
+    """Returns what speaks in a document of a run for and against a class, the weightiest first.
+
+    The head is asked that judges the class in such a document: with HTML, facts of the page speak
+    too.
+
+    Args:
+        bundle: loaded classifiers.
+        page: one document.
+        place: the class, as a place in `CLASSES`.
+        most: how many n-grams of each text to name at most.
+    """
+    (document,) = features(page)
+    whole, main = page["page_text"][0].as_py(), page["text"][0].as_py() or ""
+    if document.head == "text":
+        return _votes(bundle, document, (whole or main,), place, most)
+    if place in BY_TEXT:
+        return _votes(bundle, by_page_text(document), (whole,), place, most)
+    return _votes(bundle, document, (whole, main), place, most)
 
 
 def explain(bundle: Bundle, text: str) -> Iterator[str]:
-    """Writes the weightiest votes for and against each class, a line each."""
-    log_odds = bundle.heads["text"].log_odds(as_document(text))
+    """Writes the weightiest votes for and against each class in a text, a line each."""
+    alone = pa.RecordBatch.from_pydict({"text": [text], "page_text": pa.nulls(1, pa.string())})
+    return _lines(bundle, alone, lambda place: votes(bundle, text, place))
+
+
+def explain_page(bundle: Bundle, page: pa.RecordBatch) -> Iterator[str]:
+    """Writes the weightiest votes for and against each class in one document, a line each."""
+    return _lines(bundle, page, lambda place: page_votes(bundle, page, place))
+
+
+def _lines(
+    bundle: Bundle, page: pa.RecordBatch, heard_of: Callable[[int], list[Vote]]
+) -> Iterator[str]:
     for place, name in enumerate(CLASSES):
-        yield f"{name}: {1 / (1 + np.exp(-log_odds[place])):.3f}"
-        heard = votes(bundle, text, place)
+        yield f"{name}: {bundle.chances(page)[0, place]:.3f}"
+        heard = heard_of(place)
         for title, side in (("for", 1), ("against", -1)):
             for vote in [vote for vote in heard if vote.value * side > 0][:_SHOWN]:
-                where = f" at {vote.span[0]}–{vote.span[1]}" if vote.span else ""
+                where = f" at {vote.view} {vote.span[0]}–{vote.span[1]}" if vote.span else ""
                 yield f"  {title:8}{vote.value:+.2f}  {vote.evidence!r}{where}"
+
+
+def _votes(
+    bundle: Bundle, document: Features, texts: Sequence[str], place: int, most: int
+) -> list[Vote]:
+    head = bundle.heads[document.head]
+    slope = head.calibration[0, place]
+    heard = []
+    views = zip(VIEWS[document.head], texts, document.views, head.views, strict=True)
+    for name, text, view, weights in views:
+        said = view.weights * weights.weights[view.buckets, place] / view.length
+        said *= weights.scale[place] * slope
+        codes = code_points(text)
+        heard += [
+            Vote(*_first_occurrence(codes, int(view.buckets[row])), float(said[row]), name)
+            for row in np.argsort(-np.abs(said), kind="stable")[:most].tolist()
+            if said[row]
+        ]
+    steps = np.where(over_cuts(document.dense, head.cuts), head.steps[..., place], 0.0).sum(1)
+    heard += [
+        Vote(name, None, float(value))
+        for name, value in zip(DENSE[document.head], steps * slope, strict=True)
+        if value
+    ]
+    return sorted(heard, key=lambda vote: -abs(vote.value))
 
 
 def _first_occurrence(codes: NDArray[np.uint32], bucket: int) -> tuple[str, tuple[int, int] | None]:

@@ -38,6 +38,21 @@ def documents(run: str) -> Iterator[pa.RecordBatch]:
         yield from _batches(path, READ)
 
 
+def document_at(run: str, url: str) -> pa.RecordBatch:
+    """Returns the document of a run that was read at a URL, the first if there are several.
+
+    Raises:
+        RunError: the run has no committed documents, or none of that URL.
+    """
+    for batch in documents(run):
+        found = batch.filter(_has_url(batch, {url: None}))
+        if len(found):
+            return found.slice(0, 1)
+    raise RunError(
+        f"{run}: there is no document of the URL {url}; only Japanese pages become documents."
+    )
+
+
 def labelled_documents(
     run: str, labels: Sequence[Label]
 ) -> Iterator[tuple[pa.RecordBatch, list[Label]]]:
@@ -161,8 +176,8 @@ def check_scored_by(run: str, bundle: Bundle) -> None:
             raise RunError(
                 f"{storage.join(run, 'scores', bundle.name)} was written by another bundle of this "
                 f"name, or by another version of it: chances differ by {furthest:.3f}. Score the "
-                f"run again (`seimai score {run} --bundle FOLDER`), or name the folder of the "
-                "bundle that it was scored with."
+                f"run again (`seimai score {run}`, with --bundle for a bundle of your own), or "
+                "name the folder of the bundle that it was scored with."
             )
         return
 

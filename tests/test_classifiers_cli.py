@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -12,6 +13,7 @@ from classifiers.bundle import load, save
 from classifiers.cli import classifiers
 from classifiers.labels import CLASSES
 from classifiers.runs import READ
+from pipeline import storage
 from pipeline.tasks import Attempt
 from schemas import DOCUMENTS, SCORES
 from tests.test_classifiers import DIARY, MENU, RANKING, html_documents
@@ -191,6 +193,20 @@ def test_explain_names_what_spoke(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "affiliate: " in result.output
     assert "  for " in result.output
+
+
+def test_explain_names_what_spoke_in_a_document_of_a_run(run: Path) -> None:
+    result = called("explain", "--run", run, "--url", "https://example.jp/1")
+    assert result.exit_code == 0, repr(result.exception)
+    with storage.open_read(str(next((run / "scores" / "base").glob("*.parquet")))) as file:
+        score = pq.read_table(file)["affiliate"][1].as_py()
+    assert f"affiliate: {score:.3f}" in result.output  # as the run is scored, with the page's facts
+    assert " at page " in result.output
+    assert " at main " in result.output
+    assert "_commission" in result.output or "commission_" in result.output
+    missing = called("explain", "--run", run, "--url", "https://elsewhere.jp/")
+    assert "no document of the URL" in str(missing.exception)
+    assert "either a text file" in str(called("explain", "--run", run).exception)
 
 
 def test_card_is_the_one_in_the_docs() -> None:
