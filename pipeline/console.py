@@ -1,5 +1,6 @@
 """What the commands print: tables of counts for a person at a terminal."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from unicodedata import east_asian_width
@@ -11,6 +12,17 @@ from pipeline.accounts import Account
 from pipeline.jobs.group import Grouped
 from pipeline.run import Run
 from pipeline.selection.manifest import Manifest
+
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    r"""A text of which a terminal obeys nothing: what controls it is told as an escape.
+
+    >>> plain("\x1b[2J\u202ejp.example")
+    '\\x1b[2J\\u202ejp.example'
+    """
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def show_account(account: Account, run: Run) -> None:
@@ -63,9 +75,8 @@ def show_comparison(folder: str, comparison: Mapping[str, Any]) -> None:
     ]
     show_table("compare: what each recipe keeps", rows)
     for alarm in comparison["alarms"]:
-        click.echo(
-            "alarm: {recipe} keeps {kept:,} of {documents:,} documents of {host}".format(**alarm)
-        )
+        told = "alarm: {recipe} keeps {kept:,} of {documents:,} documents of {host}".format(**alarm)
+        click.echo(plain(told))
     click.echo(f"\npage:     {storage.join(folder, 'comparison.html')}")
     click.echo(f"figures:  {storage.join(folder, 'comparison.json')}")
 

@@ -4,6 +4,7 @@ What is hostile to the readers of WARC, JSONL and Parquet is tried in `test_sour
 """
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,19 @@ def test_credentials_in_a_url_are_told_nowhere(hostile_run: tuple[Path, int, str
     assert "https://akui.example/" in documents(run)["url"].to_pylist()
     for path in run.rglob("*"):
         assert not path.is_file() or UNSPOKEN not in told_by(path), path
+
+
+def test_a_page_cannot_speak_to_the_terminal(hostile_run: tuple[Path, int, str]) -> None:
+    """Its URL turns the line around, or clears the screen, wherever a terminal obeys."""
+    (url,) = [url for url in documents(hostile_run[0])["url"].to_pylist() if "\u202e" in url]
+    ended = finish(command("explain", hostile_run[0], "--url", url))
+    assert ended.returncode == 0, ended.stderr
+    assert "\\u202e" in ended.stdout
+    told = (
+        ended.stdout + finish(command("explain", hostile_run[0], "--url", f"{url}\x1b[2J")).stderr
+    )
+    assert "\\x1b[2J" in told
+    assert not [c for c in told if unicodedata.category(c) in {"Cc", "Cf"} and c != "\n"]
 
 
 def told_by(path: Path) -> str:
