@@ -389,9 +389,9 @@ def explain_command(
       seimai explain --text page.txt --recipe strict
     """
     if text is not None:
-        click.echo(explain_text(text.read(), recipe.load(recipe_name)))
+        click.echo(console.plain(explain_text(text.read(), recipe.load(recipe_name))))
     elif run is not None:
-        click.echo(explain(run, document, url, selection))
+        click.echo(console.plain(explain(run, document, url, selection)))
     else:
         raise OptionError("explain: neither RUN nor --text is given, one of them is expected.")
 
@@ -519,7 +519,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(2)
     except SeimaiError as error:
-        click.echo(f"seimai: {without_secrets(str(error))}", err=True)
+        click.echo(f"seimai: {console.plain(without_secrets(str(error)))}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("seimai: stopped; what was done is kept. The same command goes on.", err=True)
