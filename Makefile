@@ -42,6 +42,7 @@ bench bench-many profile: export MALLOC_MMAP_THRESHOLD_ = 1000000000
 
 bench: setup $(INPUTS)  ## speed by stage, ceilings, the share of Beam, a second worker
 	$(BIN)/python -m bench.ceilings
+	$(BIN)/python -m bench.lengths
 	$(BIN)/python -m bench.shares
 	$(BIN)/python -m bench.not_japanese
 	$(BIN)/python -m bench.scaling workers

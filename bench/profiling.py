@@ -61,9 +61,8 @@ def _ours(frames: str) -> Iterator[str]:
     for frame in frames.split(";"):
         matched = _FRAME.match(frame)
         parts = Path(matched["path"]).with_suffix("").parts if matched else ()
-        tops = [place for place, part in enumerate(parts) if part in OURS]
-        if matched and tops:
-            yield ".".join((*parts[tops[-1] :], matched["function"]))
+        if matched and parts[0] in OURS:  # py-spy names files from the root of their package
+            yield ".".join((*parts, matched["function"]))
 
 
 def main() -> None:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench import results
+from bench.cost import JAPANESE, PAGES, snapshot
 from bench.peers.contestants import CONTESTANTS, NOT_THERE, TASKS, Contestant
 from bench.results import Value
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 NOTHING = "not measured"
+_STEPS = ("text", "score")
 
 Results = Mapping[str, Value]
 
@@ -39,7 +41,8 @@ def page(figures: Results) -> str:
     parts = [_HEAD, *_machine(figures)]
     for name in TASKS:
         parts += _contest(name, figures)
-    parts += [*_targets(figures), *_stages(figures), *_shares(figures), *_scaling(figures)]
+    parts += [*_targets(figures), *_stages(figures), *_lengths(figures), *_shares(figures)]
+    parts += [*_scaling(figures), *_snapshot(figures)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -231,6 +234,48 @@ def _scaling(figures: Results) -> Iterator[str]:
             f"copies, {spread(figures, 't2.many.us_of_processor')} µs of processor time a "
             f"document, {figures['t2.many.memory_mb']:,.0f} MB.\n"
         )
+
+
+def _lengths(figures: Results) -> Iterator[str]:
+    lengths = [int(key.split(".")[1]) for key in figures if key.endswith(".text_us")]
+    if not lengths:
+        return
+    yield "## Length\n"
+    yield (
+        "Texts of one length (`python -m bench.lengths`): all that every text goes through, and "
+        "the classifiers without morphology, which look at 4,000 characters of a text.\n"
+    )
+    rows = [
+        [f"{length:,}", *(_number(figures[f"length.{length}.{step}_us"]) for step in _STEPS)]
+        for length in sorted(lengths)
+    ]
+    yield from table(["characters", "text, µs", "score, µs"], rows)
+    each = figures["length.text_us_a_1000_chars"]
+    yield f"1,000 characters more cost a text {_number(each)} µs.\n"
+
+
+def _snapshot(figures: Results) -> Iterator[str]:
+    costs = snapshot(figures)
+    if not costs:
+        return
+    yield "## One snapshot of Common Crawl\n"
+    yield (
+        f"{PAGES / 1e9:.0f} billion pages, {JAPANESE / 1e6:.0f} million of them Japanese only, "
+        "from the figures above (`python -m bench.cost`).\n"
+    )
+    total = sum(cost.core_hours for cost in costs)
+    rows: list[list[Value]] = [
+        [
+            cost.stage,
+            f"{cost.documents / 1e6:,.0f} M",
+            _number(cost.micros),
+            f"{cost.core_hours:,.0f}",
+            f"{cost.core_hours / total:.0%}",
+        ]
+        for cost in costs
+    ]
+    rows.append(["all", "", "", f"{total:,.0f}", f"{total / 256:,.1f} h on 256 cores"])
+    yield from table(["stage", "pages", "µs each", "core-hours", "share"], rows)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Value]]) -> Iterator[str]:
