@@ -5,10 +5,11 @@ honest pages hold some. So a proposal is shown beside what the classifiers say, 
 on which the two disagree or the classifiers are unsure.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
@@ -17,6 +18,12 @@ from classifiers.facts import has_html
 from classifiers.labels import CLASSES
 
 Row = Mapping[str, Any]
+
+_LISTING: Final = re.compile(
+    r"/(tags?|categor(y|ies)|archives?|authors?|labels?)/[^/]+/?(index\.html)?$|/page/\d+", re.I
+)
+_ERROR: Final = re.compile(r"404|not found|見つかりません|ページがありません|存在しません", re.I)
+_RANKING: Final = re.compile(r"おすすめ|オススメ|比較|ランキング|[0-9０-９]+選|評判|口コミ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,21 @@ def _sponsored(row: Row) -> str | None:
 
 
 def _linked(row: Row) -> str | None:
-    return f"{row['link_share']:.0%} of the text is links" if row["link_share"] > 0.6 else None
+    sentences = row["text"].count("。")
+    listed = row["link_share"] > 0.7 and sentences < 3
+    return (
+        f"{row['link_share']:.0%} of the text is links, {sentences} sentences" if listed else None
+    )
+
+
+def _listing(row: Row) -> str | None:
+    found = _LISTING.search(unquote(row["url"]))
+    return f"its address ends on {found[0]}" if found else None
+
+
+def _error(row: Row) -> str | None:
+    found = _ERROR.search(row["title"] or "")
+    return f"its title says {found[0]}" if found else None
 
 
 def _stub(row: Row) -> str | None:
@@ -58,6 +79,11 @@ def _stub(row: Row) -> str | None:
 def _prose(row: Row) -> str | None:
     sentences = row["text"].count("。")
     return f"{sentences} sentences" if sentences >= 20 and row["link_share"] < 0.2 else None
+
+
+def _ranking(row: Row) -> str | None:
+    found = dict.fromkeys(_RANKING.findall(row["title"] or ""))
+    return f"its title says {', '.join(found)}" if len(found) >= 2 else None
 
 
 def _rated(row: Row) -> str | None:
@@ -73,7 +99,10 @@ def _gated(row: Row) -> str | None:
 VOTERS: Final = (
     Voter("commission_links", "affiliate", True, _commission_links),
     Voter("sponsored_links", "affiliate", True, _sponsored),
+    Voter("ranking_title", "affiliate", True, _ranking),
     Voter("mostly_links", "noise", True, _linked),
+    Voter("listing_address", "noise", True, _listing),
+    Voter("error_title", "noise", True, _error),
     Voter("stub", "noise", True, _stub),
     Voter("prose", "noise", False, _prose),
     Voter("adult_rating", "adult", True, _rated),

@@ -27,8 +27,9 @@ from classifiers.metrics import (
     reliability,
 )
 from classifiers.page import Evaluation, render
+from classifiers.propose import proposals
 from pipeline.errors import InputError
-from tests.test_classifiers import DIARY, RANKING, label
+from tests.test_classifiers import DIARY, RANKING, html_documents, label
 
 ROOT = Path(__file__).parents[1]
 HALVES = dict.fromkeys(CLASSES, 0.5)
@@ -114,6 +115,39 @@ class TestTables:
             (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=re.escape(name)):
             read_labels(str(tmp_path / name))
+
+
+class TestVotes:
+    def voters(self, html: str, url: str = "https://example.jp/0") -> set[str]:
+        batch = html_documents([html])
+        place = batch.schema.get_field_index("url")
+        batch = batch.set_column(place, "url", pa.array([url]))
+        title = re.search("<title>(.*)</title>", html)
+        batch = batch.append_column("title", pa.array([title[1] if title else None]))
+        (proposal,) = proposals(batch, load())
+        return {vote["voter"] for vote in proposal["votes"]}
+
+    def test_a_title_that_ranks_votes_for_affiliate(self) -> None:
+        page = "<title>{}</title><p>" + DIARY + "</p>"
+        assert "ranking_title" in self.voters(page.format("【比較】おすすめの加湿器7選"))
+        assert "ranking_title" not in self.voters(page.format("加湿器を比較してみた冬の日記"))
+
+    def test_an_address_of_a_listing_votes_for_noise(self) -> None:
+        page = f"<title>猫</title><p>{DIARY}</p>"
+        assert "listing_address" in self.voters(page, "https://example.jp/tags/%E7%8C%AB/")
+        assert "listing_address" in self.voters(page, "https://example.jp/blog/page/3/")
+        assert "listing_address" not in self.voters(
+            page, "https://example.jp/category/neko/hiruno.html"
+        )
+
+    def test_a_title_of_an_error_votes_for_noise(self) -> None:
+        assert "error_title" in self.voters("<title>ページが見つかりません</title><p>もどる</p>")
+
+    def test_links_speak_for_noise_only_where_no_sentences_stand_among_them(self) -> None:
+        links = "".join(f"<li><a href=/{n}>日記の{n}ページ目</a></li>" for n in range(30))
+        assert "mostly_links" in self.voters(f"<title>一覧</title><ul>{links}</ul>")
+        linked = f"<title>日記</title><p><a href=/>{DIARY}</a></p>"
+        assert "mostly_links" not in self.voters(linked)
 
 
 class TestFigures:
