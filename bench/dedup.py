@@ -2,16 +2,23 @@
 
     python -m bench.dedup 100000 1000000 10000000
     python -m bench.dedup 100000 --against 1000000
+    python -m bench.dedup 100000 1000000 --contained --paragraphs
 
 For each size it makes a run that holds ids, hashes and signatures only (6 of 10 documents alone, 3
 near-duplicates of others at similarities from 0.75 up, 1 an exact copy), groups it, and prints the
 time of each step, documents a second, the largest memory of all processes together, and the most
 room that the steps took on disk. Ten million documents need 40 GB of disk. With `--against`, an old
 run of so many documents is grouped first, and each size is then joined to it.
+
+With `--contained` or `--paragraphs` the run has texts too, which are then read for these: 50 pages
+a host, each of 20 paragraphs of 65 random characters, of which the last three are the host's; one
+page in ten is the first half of the page before it. They have nothing to do with the signatures.
 """
 
 import argparse
+import itertools
 import multiprocessing
+import resource
 import shutil
 import tempfile
 import threading
@@ -34,6 +41,9 @@ from schemas import SIGNATURE_SLOTS
 
 DOCUMENTS_A_PART = 50_000
 SECONDS_BETWEEN_LOOKS = 0.5
+PAGES_A_HOST = 50
+PARAGRAPHS_A_PAGE = 20
+CHARS_A_PARAGRAPH = 65
 
 _SCHEMA = pa.schema(
     [
@@ -101,14 +111,17 @@ def _size(path: Path) -> int:
         return 0
 
 
-def make_run(folder: Path, first: int, end: int) -> Run:
+def make_run(folder: Path, first: int, end: int, texts: bool = False) -> Run:
     """A run of generated documents, by number; any of them may be a copy of any other."""
     run = Run(str(folder))
     starts = range(first, end, DOCUMENTS_A_PART)
     for start in starts:
         rows = np.arange(start, min(start + DOCUMENTS_A_PART, end), dtype=np.uint64)
         with Attempt(run.documents, f"{start:012}", "generated") as attempt:
-            attempt.table("documents", _SCHEMA).write(_documents(rows, first or end))
+            documents = _documents(rows, first or end)
+            for name, column in (_pages(rows) if texts else {}).items():
+                documents = documents.append_column(name, column)
+            attempt.table("documents", documents.schema).write(documents)
             attempt.commit()
     tasks = [f"{start:012}" for start in starts]
     run.write({"schema": "seimai.run/1", "settings": {}, "plan": {"tasks": tasks}})
@@ -139,6 +152,30 @@ def _documents(rows: NDArray[np.uint64], documents: int) -> pa.Table:
     )
 
 
+def _pages(rows: NDArray[np.uint64]) -> dict[str, pa.Array]:
+    """The hosts and texts of documents."""
+    hosts = rows // np.uint64(PAGES_A_HOST)
+    texts = [_text(row, host) for row, host in zip(rows.tolist(), hosts.tolist(), strict=True)]
+    return {
+        "host": pa.array([f"site{host}.example.jp" for host in hosts.tolist()], pa.string()),
+        "text": pa.array(texts, pa.string()),
+    }
+
+
+def _text(row: int, host: int) -> str:
+    if row % 10 == 9:
+        return "\n".join(_paragraphs(row - 1, PARAGRAPHS_A_PAGE // 2))
+    site = _paragraphs(host + (1 << 40), 3)
+    return "\n".join([*_paragraphs(row, PARAGRAPHS_A_PAGE - len(site)), *site])
+
+
+def _paragraphs(seed: int, count: int) -> list[str]:
+    codes = np.random.default_rng(seed).integers(0x4E00, 0x6E00, count * CHARS_A_PARAGRAPH)
+    chars = codes.astype("<u2").tobytes().decode("utf-16-le")
+    bounds = range(0, len(chars) + 1, CHARS_A_PARAGRAPH)
+    return [chars[start:end] for start, end in itertools.pairwise(bounds)]
+
+
 def _pick(rows: NDArray[np.uint64], among: int) -> NDArray[np.uint64]:
     return _mixed(rows + np.uint64(2**50)) % np.uint64(max(1, among))
 
@@ -159,24 +196,31 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequ
     """Group a run and print what that took."""
     watch = Watch(Path(run.groups))
     limit = 0 if options.rounds else LINKS_FOR_ONE_WORKER
-    start = time.perf_counter()
+    start, used = time.perf_counter(), _processor_seconds()
     with watch.looking(), Timed(options.workers) as execution:
         found = group(
             run,
             execution,
             against=against,
-            in_texts=InTexts(False, False),
+            in_texts=InTexts(options.contained, options.paragraphs),
             links_for_one_worker=limit,
         )
-    seconds = time.perf_counter() - start
+    seconds, used = time.perf_counter() - start, _processor_seconds() - used
     for name, step in execution.seconds.items():
         print(f"    {name:<28} {step:8.1f} s")
     print(
         f"{documents:>11,} documents  {seconds:7.1f} s  {documents / seconds:9,.0f} documents/s  "
+        f"{used:7.1f} s of processor  "
         f"{watch.memory / 2**30:5.2f} GiB memory  {watch.disk / 1e9:6.2f} GB disk  "
         f"{found.clusters:,} clusters, {found.rounds} rounds",
         flush=True,
     )
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those that it has started and that have ended."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main() -> None:
@@ -186,6 +230,8 @@ def main() -> None:
     parser.add_argument("--against", type=int, default=0, help="documents of an old run to join to")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", action="store_true", help="find components in rounds")
+    parser.add_argument("--contained", action="store_true", help="look for contained texts too")
+    parser.add_argument("--paragraphs", action="store_true", help="count frequent paragraphs too")
     parser.add_argument("--folder", help="where to work; a temporary folder by default")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
@@ -195,7 +241,8 @@ def main() -> None:
             measure(old, options.against, options, ())
         for documents in options.documents:
             folder = Path(scratch, str(documents))
-            run = make_run(folder, options.against, options.against + documents)
+            texts = options.contained or options.paragraphs
+            run = make_run(folder, options.against, options.against + documents, texts)
             measure(run, documents, options, [old.path] if old else ())
             shutil.rmtree(folder)
 

@@ -462,14 +462,21 @@ def evaluate_group() -> None:
 @evaluate_group.command("duplicates")
 @_run_folder
 @click.option("--truth", required=True, metavar="FILE", help="A TSV of family, url and kind.")
-def evaluate_duplicates_command(run: str, truth: str) -> None:
+@click.option(
+    "--read",
+    metavar="FILE",
+    help="A TSV of what a reader says of the disagreements: outcome, url, other, mistaken "
+    "(list or run), reason.",
+)
+def evaluate_duplicates_command(run: str, truth: str, read: str | None) -> None:
     """Precision and recall of a run's groups, by pair and by family, and every disagreement.
 
     \b
     Example:
       seimai evaluate duplicates RUN --truth duplicates.tsv
+      seimai evaluate duplicates RUN --truth duplicates.tsv --read docs/duplicates-read.tsv
     """
-    for line in evaluate_duplicates(run, truth).lines():
+    for line in evaluate_duplicates(run, truth, read).lines():
         click.echo(line)
 
 

@@ -425,11 +425,34 @@ def test_agreement_with_a_list_is_counted_by_kind_and_disagreements_are_shown(
     assert missed.over_texts
     assert {pair.urls for pair in extra} == {(sake, copy), (near, copy)}
     assert all(pair.over_texts for pair in extra)
-    assert str(agreement.after_reading("missed")) == "1.0000 of 2"
-    assert str(agreement.after_reading("extra")) == "1.0000 of 4"
+    assert str(agreement.without("missed", lambda d: d.over_texts)) == "1.0000 of 2"
+    assert str(agreement.without("extra", lambda d: d.over_texts)) == "1.0000 of 4"
     report = "\n".join(found.lines())
     assert "7 pages listed, 1 of them no documents of this run" in report
     assert tea in report
+    assert "after reading" not in report
+
+
+def test_a_reader_of_the_pages_has_the_last_word(tmp_path: Path) -> None:
+    """One verdict counts for its own pair and outcome only, whichever page is named first."""
+    run = run_of(tmp_path / "run", PAGES)
+    group(run, InProcess())
+    sake, near, copy, tea, *_ = (page.url for page in PAGES)
+    truth = truth_file(tmp_path, {"F1": ("near", [sake, near]), "F3": ("near", [tea, copy])})
+    read = tmp_path / "read.tsv"
+    rows = [
+        f"missed\t{tea}\t{copy}\trun\tお茶の話",
+        f"extra\t{copy}\t{sake}\tlist\t同じ文章",
+        f"missed\t{copy}\t{near}\tlist\t数えていない",
+    ]
+    read.write_text("\n".join(["outcome\turl\tother\tmistaken\treason", *rows]), encoding="utf-8")
+    lines = list(evaluate(run.path, truth, str(read)).lines())
+    recall, precision = lines[lines.index("after reading") + 1 :][:2]
+    assert recall.split()[-9:-6] == ["0.5000", "of", "2"]
+    assert precision.split()[1:4] == ["0.6667", "of", "3"]
+    read.write_text("outcome\turl\tother\tmistaken\treason\nextra\tu\tv\tus\t-", encoding="utf-8")
+    with pytest.raises(InputError, match="line 2: mistaken 'us' found"):
+        evaluate(run.path, truth, str(read))
 
 
 def test_the_ends_of_a_chain_are_in_one_cluster_and_not_alike(tmp_path: Path) -> None:

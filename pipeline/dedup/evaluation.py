@@ -13,13 +13,14 @@ by the list's rule, for listed and other pages alike: 85 % of the 7-grams of the
 Lists are made from other texts than a run holds (another extractor, another n-gram), so each
 disagreement comes with the exact similarity by the list's own rule on the run's texts: Jaccard of
 the sets of character 7-grams at 0.75 or more. Where that rule sides with the run, the disagreement
-is one about the texts, and is told apart.
+is one about the texts, and is told apart. Beside it stands what a person has said who has read the
+pages: a second file names the disagreements in which the list is wrong, one a line.
 """
 
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -52,12 +53,14 @@ MIN_CHARS = 200
 _Pair = tuple[int, int]
 _Families = Mapping[str, tuple[str, list[int]]]
 _Outcome = Literal["missed", "extra"]
+_Read = tuple[str, frozenset[str]]
 
-_BY_LIST_RULE: tuple[tuple[str, _Outcome], ...] = (
+_LIST_MISTAKEN: tuple[tuple[str, _Outcome], ...] = (
     ("recall, exact and near", "missed"),
     ("precision", "extra"),
 )
 _COLUMNS = ["family", "url", "kind"]
+_READ_COLUMNS = ["outcome", "url", "other", "mistaken", "reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,11 @@ class Disagreement:
     by_own_rule: float
 
     @property
+    def read(self) -> "_Read":
+        """What a reader's verdict on it is known by."""
+        return self.outcome, frozenset(self.urls)
+
+    @property
     def over_texts(self) -> bool:
         """Whether the list's rule, applied to the run's texts, sides with the run."""
         return (self.by_list_rule >= LIST_THRESHOLD) == (self.outcome == "extra")
@@ -124,14 +132,19 @@ class Agreement:
     unjudged: int
     disagreements: Sequence[Disagreement]
 
-    def after_reading(self, outcome: _Outcome) -> Ratio:
-        """Recall over exact and near pairs, or precision, without disagreements over texts."""
-        over_texts = sum(d.outcome == outcome and d.over_texts for d in self.disagreements)
+    def without(self, outcome: _Outcome, is_the_lists: Callable[[Disagreement], bool]) -> Ratio:
+        """Recall over exact and near pairs, or precision, without what is the list's mistake.
+
+        Args:
+            outcome: `missed` for recall, `extra` for precision.
+            is_the_lists: whether a disagreement is.
+        """
+        forgiven = sum(d.outcome == outcome and is_the_lists(d) for d in self.disagreements)
         if outcome == "extra":
-            return Ratio(self.precision.part + over_texts, self.precision.whole)
+            return Ratio(self.precision.part + forgiven, self.precision.whole)
         found = sum(self.recall[kind].part for kind in ("exact", "near"))
         listed = sum(self.recall[kind].whole for kind in ("exact", "near"))
-        return Ratio(found, listed - over_texts)
+        return Ratio(found, listed - forgiven)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +185,8 @@ class Evaluation:
         clustered: pairs in one cluster, against pairs in one family.
         alike: those of them that are alike, against pairs in one family.
         contained: pages that stand in longer ones, over all pages and over those of `MIN_CHARS`.
+        read: the disagreements of which a reader says that the list is wrong; None if nobody has
+            read them.
     """
 
     listed: int
@@ -180,6 +195,7 @@ class Evaluation:
     clustered: Agreements
     alike: Agreements
     contained: tuple[Containment, Containment]
+    read: Collection[_Read] | None = None
 
     def lines(self) -> Iterator[str]:
         """The figures, and then every disagreement, for a person."""
@@ -200,8 +216,15 @@ class Evaluation:
         yield _row("precision, pairs", [column.precision for column in columns])
         yield _row("  clusters", [column.pure_clusters for column in columns])
         yield "by the list's own rule on this run's texts"
-        for name, outcome in _BY_LIST_RULE:
-            yield _row(f"  {name}", [column.after_reading(outcome) for column in columns])
+        for name, outcome in _LIST_MISTAKEN:
+            by_rule = [column.without(outcome, lambda d: d.over_texts) for column in columns]
+            yield _row(f"  {name}", by_rule)
+        if self.read is not None:
+            known = self.read
+            yield "after reading"
+            for name, outcome in _LIST_MISTAKEN:
+                left = [column.without(outcome, lambda d: d.read in known) for column in columns]
+                yield _row(f"  {name}", left)
         yield _row("pairs unknown to the list", [f"{column.unjudged:,}" for column in columns])
         yield ""
         yield f"{'':<28}contained, from {LIST_CONTAINMENT:g}"
@@ -218,12 +241,14 @@ class Evaluation:
         yield from _listing("alike, further ones", further)
 
 
-def evaluate(run: str, truth: str) -> Evaluation:
+def evaluate(run: str, truth: str, read: str | None = None) -> Evaluation:
     """Holds a run's groups against a list of families.
 
     Args:
         run: the folder of a run that is grouped.
         truth: the list: a path or an fsspec URL.
+        read: what a reader says of the disagreements: a tab-separated file with the columns
+            `outcome` (`missed`, `extra`), `url`, `other`, `mistaken` (`list`, `run`) and `reason`.
 
     Returns:
         Precision and recall, and every disagreement.
@@ -246,6 +271,7 @@ def evaluate(run: str, truth: str) -> Evaluation:
         clustered=_agreements(pages, families, lambda _: True),
         alike=_agreements(pages, families, pages.are_alike),
         contained=_containments(pages, listed),
+        read=_read_verdicts(read) if read else None,
     )
 
 
@@ -494,17 +520,8 @@ def _read(paths: Sequence[str], columns: list[str]) -> pa.Table:
 
 def _read_list(path: str) -> dict[str, tuple[str, list[str]]]:
     """The families of a list: by name, their kind and their URLs."""
-    if not storage.exists(path):
-        raise InputError(f"{path}: no such file; a list of duplicate families expected.")
-    text = storage.read_bytes(path).decode("utf-8-sig")
-    rows = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
-    if rows.fieldnames is None or not set(_COLUMNS) <= set(rows.fieldnames):
-        raise InputError(
-            f"{path}: columns {', '.join(rows.fieldnames or ['none'])} found, tab-separated "
-            f"{', '.join(_COLUMNS)} expected in the first line."
-        )
     families: dict[str, tuple[str, list[str]]] = {}
-    for line, row in enumerate(rows, 2):
+    for line, row in enumerate(_rows(path, _COLUMNS), 2):
         if row["kind"] not in KINDS:
             raise InputError(
                 f"{path}, line {line}: kind {row['kind']!r} found, one of {', '.join(KINDS)} "
@@ -512,3 +529,30 @@ def _read_list(path: str) -> dict[str, tuple[str, list[str]]]:
             )
         families.setdefault(row["family"], (row["kind"], []))[1].append(row["url"])
     return families
+
+
+def _read_verdicts(path: str) -> set[_Read]:
+    """The disagreements of which a reader says that the list is wrong."""
+    wrong: set[_Read] = set()
+    for line, row in enumerate(_rows(path, _READ_COLUMNS), 2):
+        if row["mistaken"] not in {"list", "run"}:
+            raise InputError(
+                f"{path}, line {line}: mistaken {row['mistaken']!r} found, list or run expected."
+            )
+        if row["mistaken"] == "list":
+            wrong.add((row["outcome"], frozenset([row["url"], row["other"]])))
+    return wrong
+
+
+def _rows(path: str, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The rows of a tab-separated file that has certain columns."""
+    if not storage.exists(path):
+        raise InputError(f"{path}: no such file; one with {', '.join(columns)} expected.")
+    text = storage.read_bytes(path).decode("utf-8-sig")
+    rows = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    if rows.fieldnames is None or not set(columns) <= set(rows.fieldnames):
+        raise InputError(
+            f"{path}: columns {', '.join(rows.fieldnames or ['none'])} found, tab-separated "
+            f"{', '.join(columns)} expected in the first line."
+        )
+    yield from rows
