@@ -42,7 +42,7 @@ _MODELS: Final = Path(__file__).parent / "models"
 _DEFAULT: Final = "base"
 _MANIFEST: Final = "manifest.json"
 
-_NAME: Final = re.compile(r"[^\s./\\\x00-\x1f][^/\\\x00-\x1f]{0,99}")
+_NAME: Final = re.compile(r"[^\s./\\`<>|\x00-\x1f][^/\\`<>|\x00-\x1f]{0,99}")
 """A bundle's name becomes a folder's: it leads nowhere else."""
 
 _FORMS: Final[Mapping[str, Callable[[Any], bool]]] = {

@@ -207,6 +207,7 @@ def test_an_array_that_no_head_has_is_refused_before_it_takes_room(
     [
         ("name", "../../etc"),
         ("name", ".."),
+        ("name", "base |<script>alert(1)</script>"),
         ("name", 7),
         ("files", ["text.npz"]),
         ("files", {"text.npz": None, "html.npz": 1}),
