@@ -109,6 +109,8 @@ def _batches(rows: int, random: np.random.Generator) -> Iterator[dict[str, objec
             "exact_size": np.ones(count),
             "cluster_id": ids[leader],
             "cluster_size": sizes[cluster],
+            "frequent_paragraphs": [[]] * count,
+            "host_pages": np.ones(count),
         }
 
 
