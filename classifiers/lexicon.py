@@ -7,7 +7,6 @@ hiragana alone must be four characters long. What a hit weighs, the models learn
 
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.resources import files
 from typing import Final
 
 import numpy as np
@@ -15,21 +14,23 @@ from numpy.typing import NDArray
 
 from classifiers.ngrams import ORDERS, code_points, rolling_hashes
 from classifiers.shape import HIRAGANA, KANJI, KATAKANA, LATIN, kinds_of
+from pipeline.rules.phrases import terms
 
 LEXICON: Final = ("log_terms", "log_hits", "hits_per_1000_chars")
 """The features of one text, in order."""
 
 _SHORTEST_HIRAGANA: Final = 4
 _BITS: Final = 16
+_SHIFT: Final = np.uint32(32 - _BITS)
 _JOINING: Final = (KATAKANA, KANJI, LATIN)
 
 
 class Lexicon:
-    """A list of words, indexed by the hash of their first characters."""
+    """A list of words, indexed by the hashes of their first two, three or four characters."""
 
     def __init__(self, words: frozenset[str]) -> None:
-        self._by_order: list[dict[int, list[bytes]]] = [{} for _ in range(ORDERS)]
-        self._known = np.zeros((ORDERS, 2**_BITS), dtype=bool)
+        self._by_start: list[dict[int, list[bytes]]] = [{} for _ in range(ORDERS)]
+        self._begins = np.zeros(2**_BITS, dtype=bool)
         for word in sorted(words):
             codes = code_points(word)
             kinds = kinds_of(codes)
@@ -37,10 +38,11 @@ class Lexicon:
                 len(codes) < _SHORTEST_HIRAGANA and bool((kinds == HIRAGANA).all())
             ):
                 continue
-            order = min(ORDERS, len(codes)) - 1
-            start = int(rolling_hashes(codes)[order][0] >> np.uint32(32 - _BITS))
-            self._known[order, start] = True
-            self._by_order[order].setdefault(start, []).append(codes.tobytes())
+            hashes = rolling_hashes(codes)
+            self._begins[hashes[1][0] >> _SHIFT] = True
+            self._by_start[len(hashes) - 1].setdefault(int(hashes[-1][0]), []).append(
+                codes.tobytes()
+            )
 
     def find(
         self,
@@ -55,13 +57,14 @@ class Lexicon:
             kinds: the kind of each character, `kinds_of`.
             hashes: its `rolling_hashes`.
         """
+        if len(hashes) < 2:
+            return []
         hits = []
-        for order, of_order in enumerate(hashes):
-            if not self._by_order[order]:
-                continue
-            starts = (of_order >> np.uint32(32 - _BITS)).astype(np.intp)
-            for first in np.flatnonzero(self._known[order][starts]).tolist():
-                for word in self._by_order[order][int(starts[first])]:
+        begun = np.flatnonzero(self._begins[(hashes[1] >> _SHIFT).astype(np.intp)])
+        for by_start, starts in zip(self._by_start[1:], hashes[1:], strict=False):
+            places = begun[: np.searchsorted(begun, len(starts))]
+            for first, start in zip(places.tolist(), starts[places].tolist(), strict=True):
+                for word in by_start.get(start, ()):
                     end = first + len(word) // codes.itemsize
                     if codes[first:end].tobytes() == word and _stands_alone(kinds, first, end):
                         hits.append((first, end))
@@ -79,9 +82,8 @@ def lexicon_features(
 
 @lru_cache(maxsize=1)
 def adult_lexicon() -> Lexicon:
-    """The adult words that come with the program (`classifiers/data/adult_terms.txt`)."""
-    text = files("classifiers").joinpath("data/adult_terms.txt").read_text(encoding="utf-8")
-    return Lexicon(frozenset(line for line in text.splitlines() if not line.startswith("#")))
+    """The adult terms that the rules read too (`pipeline/data/adult_terms.txt`)."""
+    return Lexicon(frozenset(terms("adult")))
 
 
 def _stands_alone(kinds: NDArray[np.uint8], first: int, end: int) -> bool:

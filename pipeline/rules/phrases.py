@@ -6,7 +6,7 @@ likewise, and a term all in hiragana stands between other scripts only.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipeline.text import fold, folding
 LISTS = ("adult", "ad", "bbs")
 """The lists, each `pipeline/data/NAME_terms.txt`: a term a line, comments after #."""
 
+_KANA = frozenset((int(Script.HIRAGANA), int(Script.KATAKANA)))
 _BUCKETS = 1 << 18
 _FACTOR = np.uint32(0x9E3779B1)
 
@@ -121,16 +122,28 @@ def _joins(neighbour: str, edge: str, term: str) -> bool:
     """Whether the neighbour continues the word that the term's edge belongs to."""
     if edge.isascii():
         return neighbour.isascii() and neighbour.isalnum()
-    script = scripts()[ord(edge)]
+    script = _script(edge)
     if script == Script.HIRAGANA and not _all_hiragana(term):
         return False
-    continues = script in (Script.HIRAGANA, Script.KATAKANA)
-    return continues and scripts()[ord(neighbour)] == script
+    return script in _KANA and _script(neighbour) == script
+
+
+@lru_cache(maxsize=1 << 14)
+def _script(character: str) -> int:
+    return int(scripts()[ord(character)])
 
 
 @cache
 def _all_hiragana(term: str) -> bool:
-    return all(scripts()[ord(character)] == Script.HIRAGANA for character in term)
+    return all(_script(character) == Script.HIRAGANA for character in term)
+
+
+@cache
+def terms(name: str) -> tuple[str, ...]:
+    """The folded terms of one of `LISTS`, in the order of its file."""
+    source = resources.files("pipeline").joinpath(f"data/{name}_terms.txt")
+    lines = source.read_text("utf-8").splitlines()
+    return tuple(fold(line) for line in lines if line and not line.startswith("#"))
 
 
 @cache
@@ -138,8 +151,6 @@ def lexicon() -> Lexicon:
     """The terms of all lists that come with the program; the first list wins a shared term."""
     lists: dict[str, str] = {}
     for name in LISTS:
-        source = resources.files("pipeline").joinpath(f"data/{name}_terms.txt")
-        for line in source.read_text("utf-8").splitlines():
-            if line and not line.startswith("#"):
-                lists.setdefault(fold(line), name)
+        for term in terms(name):
+            lists.setdefault(term, name)
     return Lexicon.of(lists)
