@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,8 +23,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from classifiers.features import DENSE, VIEWS, Features, Head, by_page_text, features
-from classifiers.heads import BY_TEXT, LinearHead
+from classifiers.features import DENSE, VIEWS, Features, Head, features
+from classifiers.heads import BY_TEXT, LinearHead, ViewWeights
 from classifiers.labels import CLASSES
 from classifiers.morphology import noun_share
 from classifiers.stored import LARGEST_FILE, head_arrays
@@ -115,11 +116,19 @@ class Bundle:
         return chances.astype(np.float32)
 
     def _log_odds(self, document: Features) -> NDArray[np.float64]:
-        log_odds = self.heads[document.head].log_odds(document)
-        if document.head == "html":
-            by_text = self.heads["text"].log_odds(by_page_text(document))
-            log_odds[BY_TEXT] = by_text[BY_TEXT]
+        html, text = self.heads["html"], self.heads["text"]
+        if document.head == "text":
+            return text.log_odds(document)
+        whole, main = document.views
+        by_page = self._page.log_odds(whole)
+        log_odds = html.calibrated(by_page + html.views[1].log_odds(main), document.dense)
+        log_odds[BY_TEXT] = text.calibrated(by_page, whole.dense)[BY_TEXT]
         return log_odds
+
+    @cached_property
+    def _page(self) -> ViewWeights:
+        """What the n-grams of a whole page say in both heads, to be looked up once."""
+        return self.heads["html"].views[0].with_classes_of(self.heads["text"].views[0], BY_TEXT)
 
 
 def load(path: str | None = None) -> Bundle:

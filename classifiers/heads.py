@@ -47,6 +47,12 @@ class ViewWeights:
         spread[buckets, : len(CLASSES)] = weights
         return cls(spread, scale)
 
+    def with_classes_of(self, other: "ViewWeights", places: list[int]) -> "ViewWeights":
+        """Returns weights that say for some classes what the others say: two heads in one table."""
+        weights, scale = self.weights.copy(), self.scale.copy()
+        weights[:, places], scale[places] = other.weights[:, places], other.scale[places]
+        return ViewWeights(weights, scale)
+
     def log_odds(self, view: View) -> NDArray[np.float64]:
         """Returns what the n-grams of a text, scaled to length 1, say for each class."""
         heard = self.weights.view(np.uint32)[view.buckets, 0].view(np.int8).reshape(-1, _LANES)
@@ -77,12 +83,18 @@ class LinearHead:
 
     def log_odds(self, document: Features) -> NDArray[np.float64]:
         """Returns the calibrated log-odds of each class, `(classes,)`."""
-        said = [
-            weights.log_odds(view) for weights, view in zip(self.views, document.views, strict=True)
-        ]
-        dense = self.steps[over_cuts(document.dense, self.cuts)].sum(0)
+        said = np.zeros(len(CLASSES))
+        for weights, view in zip(self.views, document.views, strict=True):
+            said += weights.log_odds(view)
+        return self.calibrated(said, document.dense)
+
+    def calibrated(
+        self, said: NDArray[np.float64], dense: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Adds to what a document's n-grams say what its dense features say, and calibrates."""
+        steps = self.steps[over_cuts(dense, self.cuts)].sum(0)
         slope, offset = self.calibration
-        log_odds: NDArray[np.float64] = (sum(said) + dense + self.offset) * slope + offset
+        log_odds: NDArray[np.float64] = (said + steps + self.offset) * slope + offset
         return log_odds
 
     def arrays(self) -> dict[str, NDArray[Any]]:
