@@ -11,6 +11,7 @@ from pipeline.errors import OptionError
 from pipeline.run import Run
 from pipeline.selection.manifest import read
 from pipeline.selection.recipe import Cut, Recipe, load
+from tests.browser import CHROMIUM, body, opened
 from tests.made_run import BUNDLE, InProcess, Page, make_run
 
 TEXT = "山小屋の朝は早く、まだ暗いうちから味噌汁の匂いが廊下まで流れてくる。"
@@ -127,3 +128,26 @@ def test_one_recipe_cannot_be_compared(run: Run) -> None:
     for recipes in ([load("raw")], [load("raw"), load("raw")]):
         with pytest.raises(OptionError, match="two or more different"):
             compare(run, recipes, InProcess(), BUNDLE, run.path)
+
+
+_PROBE = """
+const seen = () => [...document.querySelectorAll("[data-samples]:not([hidden])")]
+  .map((s) => s.dataset.samples).join();
+const found = [seen()];
+document.querySelector('[data-reason="all − plain"]').click(); found.push(seen());
+document.querySelector('[data-set-lang="en"]').click();
+found.push([...document.querySelectorAll("h2 .en")].every((e) => e.offsetHeight > 0));
+found.push([...document.querySelectorAll("h2 .ja")].some((e) => e.offsetHeight > 0));
+document.body.dataset.found = found.join("|");
+"""
+
+if CHROMIUM:  # the page is tried in a real browser wherever there is one
+
+    def test_in_a_browser_pairs_and_languages_work(
+        run: Run, found: dict[str, Any], tmp_path: Path
+    ) -> None:
+        page = Path(run.path, "compared", "comparison.html").read_text(encoding="utf-8")
+        seen = body(opened(page, _PROBE, tmp_path))
+        assert list(found["recipes"])[:2] == ["all", "clean"]
+        assert "data-error" not in seen
+        assert seen["data-found"] == "all − clean|all − plain|true|false"
