@@ -26,7 +26,7 @@ from classifiers.evaluate import SELECTIONS
 from classifiers.facts import has_html
 from classifiers.features import Head
 from classifiers.heads import BY_TEXT, LinearHead
-from classifiers.labels import CLASSES, Label, folds, summary
+from classifiers.labels import CLASSES, Label, alike, folds, summary
 from classifiers.metrics import Chances, Truth, brier, calibration_error
 from classifiers.runs import text_alone
 from pipeline.errors import RunError
@@ -263,18 +263,12 @@ _FITS: Final = dict(zip(METHODS, (_same_curve, _platt_curve, _isotonic_curve), s
 def _check(labels: Sequence[Label], bundle: Bundle) -> None:
     if not labels:
         raise RunError("Calibration needs documents of the run that have a label: there are none.")
-    if _extent(summary(labels)) == _extent(bundle.manifest["labels"]):
+    if alike(summary(labels), bundle.manifest["labels"]):
         raise RunError(
             f"These are the labels that {bundle.name} was trained on, and it knows them too well: "
             "calibrate on pages of other sites. (Training calibrates by itself, on sites that the "
             "models had not seen.)"
         )
-
-
-def _extent(counted: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Sites and owners, of all pages and of each class: two tables hardly share them by chance."""
-    counts = [counted, *(counted["classes"][name] for name in CLASSES)]
-    return [(of["sites"], of["owners"]) for of in counts]
 
 
 def _judged_by(head: Head) -> list[int]:

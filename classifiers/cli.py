@@ -14,7 +14,7 @@ from classifiers.card import model_card
 from classifiers.compare import compare
 from classifiers.evaluate import Judged, as_text, evaluate, sites_with_errors, worst_errors
 from classifiers.explain import explain, explain_page
-from classifiers.labels import CLASSES, Doubt, Label, read_doubts, read_labels
+from classifiers.labels import CLASSES, Doubt, Label, alike, read_doubts, read_labels, summary
 from classifiers.page import Evaluation, render
 from classifiers.propose import proposals
 from classifiers.runs import (
@@ -166,6 +166,11 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
         }
         shown = Evaluation(names, judgement, texts, figures, asked, doubted, unmatched)
         Path(page).write_text(render(shown), "utf-8")
+    if asked and alike(summary(_japanese(judgement.labels)), asked.manifest["labels"]):
+        click.echo(
+            f"These are the labels that {asked.name} was trained on: the figures say nothing of "
+            "other sites. Those of sites that it did not see are in its model card.\n"
+        )
     click.echo(f"{figures['pages']} labelled documents; {unmatched} labels of pages not in the run")
     for line in as_text(figures):
         click.echo(line)
@@ -174,7 +179,7 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
             click.echo(line)
 
 
-def _japanese(labels: list[Label]) -> list[Label]:
+def _japanese(labels: Sequence[Label]) -> list[Label]:
     """The labels of pages that a classifier of Japanese is made from."""
     return [label for label in labels if label.language in {"", "ja", "mixed-ja-en"}]
 

@@ -194,6 +194,18 @@ def summary(labels: Iterable[Label]) -> dict[str, Any]:
     }
 
 
+def alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tells whether two summaries count the same sites and owners, in all and of each class.
+
+    Two tables hardly do so by chance: they are the same, or nearly.
+    """
+    first, second = (
+        [(of["sites"], of["owners"]) for of in (counted, *map(counted["classes"].get, CLASSES))]
+        for counted in (one, other)
+    )
+    return first == second
+
+
 def _extent(labels: list[Label]) -> dict[str, int]:
     return {
         "pages": len(labels),

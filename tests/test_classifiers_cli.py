@@ -245,6 +245,14 @@ def test_calibrate_writes_a_bundle_that_ranks_alike_and_says_what_it_changed(
     assert "Calibrated anew" in card.output
 
 
+def test_evaluate_says_when_the_labels_are_those_of_the_training(run: Path, tmp_path: Path) -> None:
+    known = ("--run", run, "--labels", run / "labels.jsonl")
+    called("train", *known, "--out", tmp_path / "own")
+    warned = called("evaluate", *known, "--bundle", tmp_path / "own", "--text-only")
+    assert "the labels that own was trained on" in warned.output
+    assert "was trained on" not in called("evaluate", *known).output
+
+
 def test_calibrate_refuses_the_labels_that_the_bundle_was_trained_on(
     run: Path, tmp_path: Path
 ) -> None:
