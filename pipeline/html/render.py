@@ -49,12 +49,12 @@ _NOT_SHOWN = ("rt", "rp", "[hidden]", '[style*="display:none"]', '[style*="displ
 _UNCLOSED = re.compile(r"<a [^>]*>(?=(?:[^<]++|<(?!/?a[ >]))*+(?:<a |\Z))")
 """resiliparse writes no `</a>` for a link with nothing inside."""
 _HREF = re.compile('<a href="([^"]+)">')
-_LINK, _NO_LINK = '<a href="', '<a href="">'
+_LINK, _NO_LINK, _LINK_END = '<a href="', '<a href="">', "</a>"
 """The second is an `<a name=…>`: a place, often never closed in old pages."""
 _PIECE = re.compile(
-    f"(?:<p>)?([^<\n{_ASIDE}-{_MAIN_END}]*+)(?:</p>)?(\n++|[{_ASIDE}-{_MAIN_END}]|<[^>]*+>?|\\Z)"
+    f"(?:<p>)?([^<\n{_ASIDE}-{_MAIN_END}]*+)(?:</p>)?(?:\n++|\\Z|([{_ASIDE}-{_MAIN_END}]|<[^>]*+>?))"
 )
-"""Some text, and what ends it: line ends, a mark, a tag. Paragraphs begin and end with lines."""
+"""Some text, and the mark or tag that ends it; none at the end of a line. A `p` is whole lines."""
 _CELLS = re.compile(r"\t[\t ]*")
 
 
@@ -175,27 +175,31 @@ def _mark(tree: HTMLTree, selectors: list[str], start: str, end: str) -> None:
 
 def _lines(written: str) -> Lines:
     """Reads the lines that show anything, each in the place of its last word."""
-    if written.count("<a ") > written.count("</a>"):
+    if written.count("<a ") > written.count(_LINK_END):
         written = _UNCLOSED.sub("", written)
     lines, here = Lines(), _Place()
     pieces: list[str] = []
-    last, link_chars = None, 0
-    for piece, end in _PIECE.findall(written):
+    last, link_chars, in_link = None, 0, False
+    for piece, mark in _PIECE.findall(written):
         if piece:
             shown = _CELLS.sub("\t", unescape(piece)) if "\t" in piece else unescape(piece)
             pieces.append(shown)
             if chars := len(shown.strip()):
-                last = here.aside, here.in_main, here.pres > 0
-                link_chars += chars if here.in_link else 0
-        if end.strip():
-            here.turn(end)
-            continue
-        if last:
-            aside, in_main, in_pre = last
-            text = "".join(pieces)
-            text = text.rstrip() if in_pre else text.strip()
-            lines.add(text, link_chars, here.in_heading, aside, in_main)
-        pieces, last, link_chars, here.in_heading = [], None, 0, False
+                last = here.aside, here.in_main, here.pres
+                link_chars += chars if in_link else 0
+        if not mark:
+            if last:
+                aside, in_main, pres = last
+                text = "".join(pieces)
+                text = text.rstrip() if pres else text.strip()
+                lines.add(text, link_chars, here.in_heading, aside, in_main)
+            pieces, last, link_chars, here.in_heading = [], None, 0, False
+        elif mark == _LINK_END:
+            in_link = False
+        elif mark.startswith(_LINK):
+            in_link = mark != _NO_LINK
+        else:
+            here.turn(mark)
     return lines
 
 
@@ -206,15 +210,12 @@ class _Place:
     aside: int = 0
     asides: int = 0
     in_main: bool = False
-    in_link: bool = False
     in_heading: bool = False
     pres: int = 0  # one inside the other, where a listing's lines have a `pre` each
 
     def turn(self, mark: str) -> None:
         """Passes a mark or a tag; those that tell nothing are passed by."""
-        if mark.startswith(_LINK):
-            self.in_link = mark != _NO_LINK
-        elif mark == _ASIDE:
+        if mark == _ASIDE:
             self.asides += 1
             self.aside = self.asides
         elif mark in _PRE_STEPS:
@@ -226,7 +227,6 @@ class _Place:
 
 _PRE_STEPS = {"<pre>": 1, "</pre>": -1}
 _TURNS = {
-    "</a>": ("in_link", False),
     _ASIDE_END: ("aside", 0),
     _MAIN: ("in_main", True),
     _MAIN_END: ("in_main", False),

@@ -23,7 +23,8 @@ class Source:
     @classmethod
     def of(cls, html: str) -> "Source":
         """Counts the tags."""
-        tags: Counter[str] = Counter()
-        for name, count in Counter(_OPENING.findall(html)).items():
-            tags[name.lower()] += count
+        names = _OPENING.findall(html)
+        tags = Counter(names)
+        if not all(map(str.islower, tags)):  # as in old pages
+            tags = Counter(map(str.lower, names))
         return cls(html, tags)
