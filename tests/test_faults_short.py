@@ -3,6 +3,7 @@
 A few of each kind; `make test-faults` kills fifty times, and fills real disks.
 """
 
+import os
 import random
 import resource
 import shutil
@@ -11,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import storage
@@ -230,6 +232,26 @@ def test_an_input_that_cannot_be_read_weighs_as_an_input(
     books = {Path(one["path"]).name: one for one in Run(str(tmp_path / "run")).record()["inputs"]}
     assert (books["lost.parquet"]["records"], books["lost.parquet"]["problems"]) == (1, 1)
     assert (books["0.jsonl"]["records"], books["0.jsonl"]["problems"]) == (40, 0)
+
+
+# Root may read everything, unless it is denied that.
+BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+
+
+def test_a_file_without_permission_is_a_problem_and_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "crawl").mkdir()
+    rows: list[dict[str, object]] = [{"url": "https://a.example/", "text": TEXTS[0]}]
+    for name in ("open.jsonl", "shut.jsonl", "shut.warc.gz", "shut.parquet"):
+        path = write_rows(tmp_path / "crawl" / name, rows)
+        path.chmod(0 if name.startswith("shut") else 0o644)
+    job = command("extract", tmp_path / "crawl", "--out", tmp_path / "run", "--workers", 1)
+    ended = finish([*BOUND, *job, "--max-unreadable", "0.75"])
+    assert ended.returncode == 0, ended.stderr
+    (listed,) = (tmp_path / "run/documents").glob("*-problems-*.parquet")
+    told = {(Path(row["input"]).name, row["reason"]) for row in pq.read_table(listed).to_pylist()}
+    assert told == {
+        (f"shut.{form}", "input_unreadable") for form in ("jsonl", "warc.gz", "parquet")
+    }
 
 
 def test_what_was_only_begun_to_be_written_is_removed_and_nothing_of_the_users(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -174,9 +175,12 @@ class _Books:
 
 def _content_digests(spans: Sequence[Span]) -> dict[str, str]:
     """SHA-256 of the local inputs that begin in these spans: each is digested by one task."""
-    beginning = {span.path for span in spans if span.start == 0 and storage.is_local(span.path)}
-    readable = [path for path in sorted(beginning) if sources.unreadable(path) is None]
-    return {path: storage.sha256(path) for path in readable}
+    digests = {}
+    for path in sorted({span.path for span in spans if span.start == 0}):
+        if storage.is_local(path) and sources.unreadable(path) is None:
+            with suppress(OSError):  # what cannot be read has no digest, and is listed as a problem
+                digests[path] = storage.sha256(path)
+    return digests
 
 
 def _inputs(found: Sequence[Input], commits: Collection[Commit]) -> list[dict[str, object]]:

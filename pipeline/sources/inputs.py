@@ -5,6 +5,7 @@ read (empty, a FIFO, no permission, of no known kind in a folder) stays in the l
 gives a `Problem`, so that one bad file of ten thousand is counted and listed, and stops nothing.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,7 +94,9 @@ def unreadable(path: str) -> str | None:
         mode = os.stat(path).st_mode  # noqa: PTH116 - one call, no object
     except OSError as error:
         return error.strerror or str(error)
-    return None if stat.S_ISREG(mode) else f"not a regular file ({stat.filemode(mode)})"
+    if not stat.S_ISREG(mode):
+        return f"not a regular file ({stat.filemode(mode)})"
+    return None if os.access(path, os.R_OK) else os.strerror(errno.EACCES)
 
 
 def _expand_lists(arguments: Iterable[str]) -> Iterator[str]:
