@@ -26,11 +26,16 @@ takes; speeds are without it. *A core* is a second of processor time, of all pro
 
 | command | what | about |
 |---|---|---|
-| `make bench` | stages and ceilings, Beam's share, a second worker, T2 at size | 8 minutes |
+| `make bench` | stages and ceilings, length, Beam's share, pages in other languages, a second \
+worker | 9 minutes |
+| `make bench-many` | near-duplicates among 500,000 texts | 4 minutes |
 | `make bench-peers TASKS=t1` (`t2`, `t3`) | seimai and its peers on the same work, turn by turn | \
-5 to 9 minutes each |
+6 to 9 minutes each |
 | `make bench-dedup`, `make bench-classifiers` | grouping alone at size; the classifiers by step | |
-| `make profile` | where the whole job spends its time: a table and a flame graph | 2 minutes |
+| `make profile` | where the whole job spends its time: a table and a flame graph | 1 minute |
+
+The first of them makes the inputs, which takes a minute. The environments of the peers take ten
+minutes and 10 GB.
 
 Where the time goes and what follows from it stands in [performance](performance.md).
 """
