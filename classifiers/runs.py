@@ -175,9 +175,9 @@ def check_scored_by(run: str, bundle: Bundle) -> None:
         if furthest > _SAME:
             raise RunError(
                 f"{storage.join(run, 'scores', bundle.name)} was written by another bundle of this "
-                f"name, or by another version of it: chances differ by {furthest:.3f}. Score the "
-                f"run again (`seimai score {run}`, with --bundle for a bundle of your own), or "
-                "name the folder of the bundle that it was scored with."
+                f"name, or by another version of it: chances differ by {furthest:.3f}. Remove that "
+                f"folder and score the run again (`seimai score {run}`, with --bundle for a bundle "
+                "of your own), or name the folder of the bundle that it was scored with."
             )
         return
 
