@@ -43,7 +43,7 @@ CONTESTANTS = (
         "t1",
         "seimai",
         "seimai",
-        remark="`seimai extract`: every metric and verdict is kept with each text, none is dropped; "
+        remark="`seimai extract`: every metric and verdict kept with each text, none dropped; "
         "beyond the task: hash and signature for duplicates, digests of input and output",
     ),
     Contestant(
