@@ -340,7 +340,7 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     group(old, InProcess())
     group(new, InProcess(), against=[old.path])
     said = chosen([new, old], load("raw"))
-    assert [one["name"] for one in said["runs"]] == ["run-2", "run-1"]
+    assert [one["name"] for one in said["runs"]] == ["1-run", "2-run"]
     assert said["totals"]["documents"] == 2
     on_disk = orjson.loads(Path(new.selected("trial"), manifest.NAME).read_bytes())
     assert on_disk == said

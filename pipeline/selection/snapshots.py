@@ -125,12 +125,11 @@ class Snapshots:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """The names of the runs' folders, with a number where two have the same."""
-    plain = [run.path.rstrip("/").rsplit("/", 1)[-1] for run in runs]
-    return [
-        name if plain.count(name) == 1 else f"{name}-{plain[: place + 1].count(name)}"
-        for place, name in enumerate(plain)
-    ]
+    """The names of the runs' folders, all numbered from the oldest on where two are the same."""
+    plain = [storage.absolute(run.path).rstrip("/").rsplit("/", 1)[-1] for run in runs]
+    if len(set(plain)) == len(plain):
+        return plain
+    return [f"{len(plain) - place}-{name}" for place, name in enumerate(plain)]
 
 
 def _seen_from(home: Run, run: Run) -> str:
