@@ -66,7 +66,7 @@ def test_kinds_of_page_show_which_of_them_a_recipe_shrinks(run: Run, found: dict
     declared, links = found["kinds"]["page_type"], found["kinds"]["link_share"]
     assert declared["product"] == {"documents": 30, "kept": {"all": 30, "clean": 0, "plain": 20}}
     assert declared["article"]["kept"]["clean"] == 30
-    assert links["0.4 to 0.8"]["kept"] == declared["product"]["kept"]
+    assert links["0.4 – 0.8"]["kept"] == declared["product"]["kept"]
     assert links["unknown"]["documents"] == 4
     page = Path(run.path, "compared", "comparison.html").read_text(encoding="utf-8")
     assert "ページの種類" in page
@@ -87,7 +87,7 @@ def test_kinds_that_shrink_are_named_the_most_shrunk_first(run: Run, found: dict
     shrunk = [(one["recipe"], one["by"], one["kind"], one["kept"]) for one in found["shrunk"]]
     assert shrunk == [
         ("clean", "page_type", "product", 0),
-        ("clean", "link_share", "0.4 to 0.8", 0),
+        ("clean", "link_share", "0.4 – 0.8", 0),
     ]
     page = Path(run.path, "compared", "comparison.html").read_text(encoding="utf-8")
     assert "declares itself (og:type)</span>: product" in page

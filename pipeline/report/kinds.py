@@ -4,7 +4,7 @@ Strict filters are known to take whole kinds of page with them. A topic is nowhe
 a page declares itself to be, how much of it is links, and whether it has forms, is.
 
 >>> bands(np.array([0.05, 0.9, np.nan]), (0.1, 0.4)).tolist()
-['under 0.1', 'from 0.4', 'unknown']
+['< 0.1', '≥ 0.4', 'unknown']
 """
 
 import itertools
@@ -60,5 +60,5 @@ def bands(values: NDArray[np.float64], edges: Sequence[float]) -> NDArray[np.str
 
 
 def _names(edges: Sequence[float]) -> list[str]:
-    between = (f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges))
-    return [f"under {edges[0]:g}", *between, f"from {edges[-1]:g}", UNKNOWN]
+    between = (f"{low:g} – {high:g}" for low, high in itertools.pairwise(edges))
+    return [f"< {edges[0]:g}", *between, f"≥ {edges[-1]:g}", UNKNOWN]
