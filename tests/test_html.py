@@ -87,6 +87,27 @@ def test_a_list_of_links_inside_a_text_is_lost_and_one_link_is_not() -> None:
     assert page.text == "次を見ました。\n資料の1\nそれから書きました。"
 
 
+def test_an_aside_within_an_aside_is_the_same_place() -> None:
+    """A share button inside a link: the link's characters are all counted, its space too."""
+    inner = '<a href="/x">広める <span class="share-button">ボタン</span></a>'
+    page = read(f'<p>柿を干しました。</p><div class="sidebar-share">{inner}</div>')
+    assert page.text == "柿を干しました。"
+    assert page.facts["link_share"] == page.facts["aside_share"] == pytest.approx(7 / 15)
+
+
+def test_listings_inside_a_listing_keep_their_indents() -> None:
+    """Highlighters set the numbers and the code each in a `pre` within one `pre`."""
+    page = read("<p>こう書きます。</p><pre><pre>1</pre>\n<pre>if x:\n    干す()</pre></pre>")
+    assert page.page_text.endswith("if x:\n    干す()")
+
+
+def test_tags_in_capitals_are_read_as_others() -> None:
+    page = read("<NAV><A HREF='/'>表紙</A></NAV><P>柿を<RUBY>干<RT>ほ</RT></RUBY>しました。<BR>")
+    assert page.text == "柿を干しました。"
+    once = [{"tag": tag, "count": 1} for tag in ("a", "br", "nav", "p", "ruby")]
+    assert page.facts["tag_counts"] == once
+
+
 def test_an_empty_link_ends_where_it_starts() -> None:
     """Headings' empty `#` links; resiliparse writes them unclosed."""
     page = read('<h2><a href="#a"></a>支度</h2><p>柿を洗います。</p><a href="/next">次へ進む道</a>')

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.text import dedup_view, normalise, trim_footer
+from pipeline.text import dedup_view, joined, normalise, repair, repair_lines, trim_footer
 
 TROUBLE = list(
     "あかがサパ゛゜ー々。、，．・…！？「」（）　 \t\n\r\x0b\x0c\x1c\x1f\x85\xa0\xad"
@@ -39,6 +39,15 @@ texts = st.one_of(
 def test_normalising_again_changes_nothing(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
+
+
+@given(texts)
+@example("か\n\u3099")
+@example("ｶ\u2028ﾞ\rﾊ\nﾟ")
+@example("値は，\n次の通り．\n三，")
+def test_a_page_that_is_repaired_line_by_line_is_the_same(text: str) -> None:
+    """The main text and the whole page share their lines, which are repaired once."""
+    assert joined(repair_lines(text.split("\n"))) == repair(text)
 
 
 @given(texts)
