@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint bench bench-many bench-peers bench-tables bench-dedup bench-classifiers profile test-faults fuzz docs clean
+.PHONY: setup demo test lint bench bench-many bench-peers bench-tables bench-dedup bench-select bench-classifiers profile test-faults fuzz docs clean
 
 setup: .venv/ready  ## leave the environment in .venv
 
@@ -63,6 +63,10 @@ bench-tables: setup  ## docs/benchmarks.md from bench/results.json
 
 bench-dedup: setup  ## grouping at 100 k, 1 M and 10 M documents; needs 40 GB of scratch
 	$(BIN)/python -m bench.dedup 100000 1000000 10000000
+	$(BIN)/python -m bench.tables
+
+bench-select: setup  ## select over 1,000,000 generated rows
+	$(BIN)/python -m bench.selecting 1000000 bench/work/selecting
 	$(BIN)/python -m bench.tables
 
 bench-classifiers: setup  ## speed of the classifiers, step by step

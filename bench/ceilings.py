@@ -11,7 +11,6 @@ ratio of the two is what seimai adds. A stage without a ceiling is no wrapper of
 
 import argparse
 import io
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -30,6 +29,7 @@ from pipeline.documents import extract_documents
 from pipeline.language import may_be_japanese
 from pipeline.sources import Record
 from pipeline.tasks import parquet_options
+from pipeline.text import dedup_view
 from schemas import DOCUMENTS
 
 ROUNDS = 3
@@ -93,8 +93,8 @@ def ceilings(records: Sequence[Record]) -> Mapping[str, tuple[str, Callable[[], 
     likely = [r for r in records if may_be_japanese(r.payload, r.charset, r.language)]
     decoded = [decode(record.payload, record.charset) for record in likely]
     batch = extract_documents(records).documents
-    texts, table = batch["text"].to_pylist(), pa.Table.from_batches([batch])
-    encoded = [text.encode() for text in texts]
+    table = pa.Table.from_batches([batch])
+    views = [dedup_view(text) for text in batch["text"].to_pylist()]
     return {
         "decode": (
             "bytes.decode with the right name",
@@ -107,11 +107,10 @@ def ceilings(records: Sequence[Record]) -> Mapping[str, tuple[str, Callable[[], 
             "resiliparse: parse, main text, whole text",
             lambda: [_plain(page.text) for page in decoded],
         ),
-        "dedup view": (
-            "unicodedata: NFKC",
-            lambda: [unicodedata.normalize("NFKC", text) for text in texts],
+        "content hash": (
+            "xxhash over UTF-8",
+            lambda: [xxhash.xxh3_128_digest(view.encode()) for view in views],
         ),
-        "content hash": ("xxhash", lambda: [xxhash.xxh3_128_digest(text) for text in encoded]),
         "write Parquet": (
             "pyarrow: a file in memory",
             lambda: pq.write_table(table, io.BytesIO(), **parquet_options(DOCUMENTS.arrow)),

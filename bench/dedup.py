@@ -33,6 +33,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from bench import results
 from pipeline.execution import Execution
 from pipeline.jobs.group import LINKS_FOR_ONE_WORKER, InTexts, group
 from pipeline.run import Run
@@ -214,6 +215,17 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequ
         f"{watch.memory / 2**30:5.2f} GiB memory  {watch.disk / 1e9:6.2f} GB disk  "
         f"{found.clusters:,} clusters, {found.rounds} rounds",
         flush=True,
+    )
+    key = f"group.{documents}" + (".against" if against else "")
+    results.add(
+        {
+            f"{key}.seconds": seconds,
+            f"{key}.docs_per_s": documents / seconds,
+            f"{key}.us_of_processor": 1e6 * used / documents,
+            f"{key}.memory_gib": watch.memory / 2**30,
+            f"{key}.disk_gb": watch.disk / 1e9,
+            **results.describe_machine("group"),
+        }
     )
 
 

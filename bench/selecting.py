@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from bench import results
 from pipeline import hosts
 from pipeline.execution import Execution
 from pipeline.jobs.select import select
@@ -162,12 +163,14 @@ def main() -> None:
         with Execution(asked.workers) as execution:
             made = select(run, recipe.load(name), name, execution, BUNDLE)
         seconds, busy = time.perf_counter() - begun, processor_seconds() - busy
+        results.add({f"select.{asked.rows}.{name}.seconds": seconds})
         totals = made["totals"]
         sys.stdout.write(
             f"{name}: {totals['documents']:,} documents, {totals['kept']:,} kept in "
             f"{len(made['shards'])} shards of {[shard['bytes'] >> 20 for shard in made['shards']]} "
             f"MiB, {seconds:.1f} s, {busy:.1f} s of processor time\n"
         )
+    results.add(results.describe_machine("select"))
     for who, whose in (("driver", resource.RUSAGE_SELF), ("worker", resource.RUSAGE_CHILDREN)):
         peak = resource.getrusage(whose).ru_maxrss / 1024
         sys.stdout.write(f"largest resident memory of the {who}: {peak:,.0f} MiB\n")

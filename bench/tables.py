@@ -3,6 +3,7 @@
 python -m bench.tables
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def page(figures: Results) -> str:
     for name in TASKS:
         parts += _contest(name, figures)
     parts += [*_targets(figures), *_stages(figures), *_lengths(figures), *_shares(figures)]
-    parts += [*_scaling(figures), *_snapshot(figures)]
+    parts += [*_scaling(figures), *_grouping(figures), *_snapshot(figures)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -137,6 +138,11 @@ def _targets(figures: Results) -> Iterator[str]:
             "0.9",
             number("scaling.two_workers.of_two_programs"),
         ),
+        (
+            "select by `default` over 1 million rows, seconds, at most",
+            "180",
+            number("select.1000000.default.seconds"),
+        ),
         ("Beam's share, less than", "0.05", number("share.beam")),
         ("Beam, tasks, digests and Parquet, less than", "0.08", number("share.all")),
     ]
@@ -175,12 +181,11 @@ def _stages(figures: Results) -> Iterator[str]:
 
 
 def _stage_names(sample: str, figures: Results) -> list[str]:
+    """The stages that were measured, the dearest first."""
     prefix = f"stage.{sample}."
-    return [
-        key.removeprefix(prefix).removesuffix(".us")
-        for key in figures
-        if key.startswith(prefix) and key.endswith(".us")
-    ]
+    keys = [key for key in figures if key.startswith(prefix) and key.endswith(".us")]
+    keys.sort(key=lambda key: float(figures[key]), reverse=True)
+    return [key.removeprefix(prefix).removesuffix(".us") for key in keys]
 
 
 def _stage_row(key: str, name: str, figures: Results) -> list[Value]:
@@ -257,6 +262,20 @@ def _lengths(figures: Results) -> Iterator[str]:
     yield from table(["characters", "text, µs", "score, µs"], rows)
     each = figures["length.text_us_a_1000_chars"]
     yield f"1,000 characters more cost a text {_number(each)} µs.\n"
+
+
+def _grouping(figures: Results) -> Iterator[str]:
+    columns = ("seconds", "docs_per_s", "us_of_processor", "memory_gib", "disk_gb")
+    sizes = [key.split(".")[1] for key in figures if re.fullmatch(r"group\.\d+\.seconds", key)]
+    if sizes:
+        yield "## Grouping alone\n"
+        yield "Generated signatures, two workers (`make bench-dedup`).\n"
+        header = ["documents", "seconds", "documents/s", "µs of processor", "GiB", "GB of disk"]
+        rows = [
+            [f"{size:,}", *(_number(figures[f"group.{size}.{name}"]) for name in columns)]
+            for size in sorted(map(int, sizes))
+        ]
+        yield from table(header, rows)
 
 
 def _snapshot(figures: Results) -> Iterator[str]:
