@@ -6,8 +6,9 @@ contained texts), decide as `seimai select` does, and write what stays in tasks.
 """
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, compress, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,13 +30,13 @@ from schemas import SIGNATURE_SLOTS
 SKETCHED = pa.schema(
     [
         pa.field("id", pa.string()),
-        pa.field("url", pa.string()),
-        pa.field("text", pa.string()),
         pa.field("n_chars", pa.int64()),
         pa.field("content_hash", pa.binary(16)),
         pa.field("signature", pa.binary(2 * SIGNATURE_SLOTS)),
     ]
 )
+KEPT = pa.schema([pa.field("url", pa.string()), pa.field("text", pa.string())])
+TASK_BYTES = 32 << 20
 _BATCH = 256
 _SETTINGS = "bench"
 
@@ -48,8 +49,7 @@ class Sketch:
 
     def __call__(self, task: InputTask) -> None:
         """Do one task."""
-        read = (item for span in task.spans for item in sources.read(span, {}))
-        records = (item for item in read if isinstance(item, Record))
+        records = _records(task)
         with Attempt(self.folder, task.id, _SETTINGS) as attempt:
             table = attempt.table("documents", SKETCHED)
             while batch := list(islice(records, _BATCH)):
@@ -58,31 +58,37 @@ class Sketch:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the documents, and the rows of it that stay.
+class Sieve:
+    """One task's texts, and which of them stay.
 
     Attributes:
-        id: the task that sketched it.
-        documents: the file of its texts.
-        stays: which of its rows are to be written.
+        task: what is read.
+        stays: of each of its texts, in order.
     """
 
-    id: str
-    documents: str
+    task: InputTask
     stays: pa.BooleanArray
+
+    @property
+    def id(self) -> str:
+        """The task's."""
+        return self.task.id
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Writes what stays of one part."""
+    """Reads the texts of one task again, and writes those that stay."""
 
     folder: str
 
-    def __call__(self, part: Part) -> None:
+    def __call__(self, sieve: Sieve) -> None:
         """Do one task."""
-        with Attempt(self.folder, part.id, _SETTINGS) as attempt:
-            rows = pq.read_table(part.documents, columns=["url", "text"]).filter(part.stays)
-            attempt.table("kept", rows.schema).write(rows)
+        kept = compress(_records(sieve.task), sieve.stays.to_pylist())
+        with Attempt(self.folder, sieve.id, _SETTINGS) as attempt:
+            table = attempt.table("kept", KEPT)
+            while batch := list(islice(kept, _BATCH)):
+                urls, texts = [r.url for r in batch], [r.payload.decode() for r in batch]
+                table.write(pa.RecordBatch.from_pydict({"url": urls, "text": texts}, KEPT))
             attempt.commit()
 
 
@@ -93,13 +99,13 @@ def remove_near_duplicates(
     run = Run(str(folder))
     kept = storage.join(run.path, "kept")
     with Execution(workers) as execution:
-        tasks = plan(sources.resolve([str(source)]))
+        tasks = plan(sources.resolve([str(source)]), TASK_BYTES)
         run.write(
             {"schema": SCHEMA, "settings": {}, "plan": {"tasks": [task.id for task in tasks]}}
         )
         run_step("sketch", Sketch(run.documents), tasks, run.documents, _SETTINGS, execution)
         group(run, execution, in_texts=InTexts(contained=False, paragraphs=False))
-        run_step("write", Write(kept), _decided(run, policy), kept, _SETTINGS, execution)
+        run_step("write", Write(kept), _sieves(run, tasks, policy), kept, _SETTINGS, execution)
     return [part_path(kept, commit, "kept") for commit in commits(kept).values()]
 
 
@@ -108,8 +114,6 @@ def _sketched(records: list[Record]) -> pa.RecordBatch:
     views = [dedup_view(text) for text in texts]
     columns = [
         [hashlib.blake2b(r.url.encode(), digest_size=16).hexdigest() for r in records],
-        [record.url for record in records],
-        texts,
         [len(text) for text in texts],
         content_hashes(views),
         signatures(views),
@@ -123,22 +127,29 @@ def _sketched(records: list[Record]) -> pa.RecordBatch:
     )
 
 
-def _decided(run: Run, policy: KeepPolicy) -> list[Part]:
-    """The parts, with what stays of them."""
+def _sieves(run: Run, tasks: Sequence[InputTask], policy: KeepPolicy) -> list[Sieve]:
+    """Decides which texts stay, as `select` does."""
     documents, groups = commits(run.documents), commits(run.groups)
-    paths = [part_path(run.documents, commit, "documents") for commit in documents.values()]
     tables = [
-        _rows(path, part_path(run.groups, groups[task], "groups"))
-        for task, path in zip(documents, paths, strict=True)
+        _rows(
+            part_path(run.documents, documents[task.id], "documents"),
+            part_path(run.groups, groups[task.id], "groups"),
+        )
+        for task in tasks
     ]
     rows = pa.concat_tables(tables)
     clustered = rows.filter(pc.greater(rows["cluster_size"], 1))
     removed = remove_copies(clustered.select(MEMBERS.names), policy)["survivor_id"].is_valid()
     gone = clustered["id"].filter(removed).combine_chunks()
     return [
-        Part(task, path, pc.invert(pc.is_in(table["id"].combine_chunks(), gone)))
-        for task, path, table in zip(documents, paths, tables, strict=True)
+        Sieve(task, pc.invert(pc.is_in(table["id"].combine_chunks(), gone)))
+        for task, table in zip(tasks, tables, strict=True)
     ]
+
+
+def _records(task: InputTask) -> Iterator[Record]:
+    items = chain.from_iterable(sources.read(span, {}) for span in task.spans)
+    return (item for item in items if isinstance(item, Record))
 
 
 def _rows(documents: str, groups: str) -> pa.Table:

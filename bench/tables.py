@@ -79,7 +79,7 @@ def _contest(name: str, figures: Results) -> Iterator[str]:
     yield f"## {name.upper()}: {TASKS[name]}\n"
     present = [one for one in CONTESTANTS if one.task == name]
     judged = ["recall", "precision"] if name == "t2" else []
-    header = ["", "given", "kept", "documents/s", "a core", "start", "memory", *judged]
+    header = ["", "given", "kept", "documents/s", "a core", "start", "memory", "runs", *judged]
     yield from table(header, [_row(one, figures, judged) for one in present])
     yield from (f"- {one.name}: {one.remark}." for one in present if one.remark)
     yield from (f"- Not there: {who} ({why})." for who, why in NOT_THERE[name].items())
@@ -96,7 +96,7 @@ def _row(one: Contestant, figures: Results, judged: Sequence[str]) -> list[Value
     if f"{key}.docs_per_s" not in figures:
         why = figures.get(f"{key}.failed") or figures.get(f"peers.{one.peer}.install", NOTHING)
         shown = NOTHING if why == "ready" else " ".join(str(why).split())[:120]
-        return [one.name, shown, *[""] * (5 + len(judged))]
+        return [one.name, shown, *[""] * (6 + len(judged))]
     return [
         one.name,
         spread(figures, f"{key}.given"),
@@ -105,6 +105,7 @@ def _row(one: Contestant, figures: Results, judged: Sequence[str]) -> list[Value
         spread(figures, f"{key}.docs_per_s_core"),
         f"{figures[f'{key}.start_s']:.1f} s",
         f"{figures[f'{key}.memory_mb']:,.0f} MB",
+        figures.get(f"{key}.docs_per_s.runs", 1),
         *(f"{figures[f'{key}.{measure}']:.4f}" for measure in judged),
     ]
 
@@ -311,7 +312,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Value]]) -> Iterator[st
 
 
 def spread(figures: Results, key: str) -> str:
-    """A figure, with its lowest and highest run where they differ; a single run says so."""
+    """A figure, with its lowest and highest run where they differ."""
     shown = _number(figures[key])
     if f"{key}.low" in figures:
         shown += f" [{_number(figures[f'{key}.low'])}, {_number(figures[f'{key}.high'])}]"

@@ -55,7 +55,7 @@ def contest(name: str, contestants: Sequence[Contestant], rounds: int) -> None:
         one.name: defaultdict(list) for one in contestants
     }
     for number in range(rounds):
-        for one in contestants:
+        for one in (one for one in contestants if number < one.rounds):
             try:
                 measured = turn(one)
             except CommandFailedError as error:
