@@ -196,7 +196,8 @@ def _summary(names: Sequence[str], said: Sequence[Manifest], count: _Count) -> d
             name: {
                 "digest": manifest["recipe"]["digest"],
                 "kept": int(count.overlap[row, row]),
-                "kept_characters": int(count.characters[row]),
+                "kept_characters": manifest["totals"]["kept_characters"],
+                "cut_characters": manifest["totals"]["cut"].get("characters", 0),
                 "hosts": len(count.hosts[row]),
                 "clustered": int(count.clustered[row]),
                 "left_out_by_first_reason": manifest["totals"]["left_out_by_first_reason"],

@@ -58,6 +58,7 @@ def show_selection(folder: str, manifest: Manifest) -> None:
     rows += [("  left out", "for any of these, often several:", totals["left_out"])]
     rows += [("    ", reason, count) for reason, count in reasons]
     rows += [("  kept", f"in shards: {len(manifest['shards'])}", totals["kept"])]
+    rows += [("  cut", f"{what} of frequent paragraphs", n) for what, n in totals["cut"].items()]
     show_table(f"select: recipe {recipe['name']} ({recipe['digest']})", rows)
     click.echo(f"\nshards:   {storage.join(folder, 'manifest.json')}")
     click.echo(f"report:   {storage.join(folder, 'report.html')}")
