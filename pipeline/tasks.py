@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import orjson
 import pyarrow as pa
@@ -86,12 +86,26 @@ class Commit:
             files = {role: CommittedFile(**file) for role, file in value["files"].items()}
             if any("/" in file.name for file in files.values()):
                 raise IntegrityError(f"{path}: names a file outside its folder.")
-            return cls(value["task"], value["settings"], files, value["counters"], value["notes"])
+            return cls(value["task"], value["settings"], files, *_kept(value))
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
             raise IntegrityError(
                 f"{path}: not a commit sidecar ({error}). "
                 "Delete this file and run the same command again: the task is then redone."
             ) from error
+
+
+def _kept(value: dict[str, Any]) -> tuple[dict[str, int], dict[str, object]]:
+    """The counters and the notes of a sidecar.
+
+    Raises:
+        TypeError: if they are none.
+    """
+    counters, notes = value["counters"], value["notes"]
+    if not (isinstance(counters, dict) and all(isinstance(n, int) for n in counters.values())):
+        raise TypeError("its counters are no numbers by name")
+    if not isinstance(notes, dict):
+        raise TypeError("its notes are no facts by name")
+    return counters, notes
 
 
 class PartWriter:

@@ -142,6 +142,16 @@ def test_row_groups_end_at_the_size_that_was_asked_for(folder: str) -> None:
         assert pq.ParquetFile(file).num_row_groups == 2
 
 
+WHOLE = {
+    "schema": "seimai.commit/1",
+    "task": "t1",
+    "settings": "s",
+    "files": {},
+    "counters": {},
+    "notes": {},
+}
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
@@ -149,6 +159,9 @@ def test_row_groups_end_at_the_size_that_was_asked_for(folder: str) -> None:
         (orjson.dumps({"schema": "seimai.commit/9"}), "another version"),
         (orjson.dumps({"schema": "seimai.commit/1", "task": "t1"}), "not a commit sidecar"),
         (b"[]", "not a commit sidecar"),
+        (orjson.dumps({**WHOLE, "counters": ["records"]}), "no numbers by name"),
+        (orjson.dumps({**WHOLE, "counters": {"records": "9"}}), "no numbers by name"),
+        (orjson.dumps({**WHOLE, "notes": []}), "no facts by name"),
     ],
 )
 def test_a_damaged_sidecar_is_named(folder: str, damage: bytes, told: str) -> None:
