@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline import hosts
 from pipeline.dedup.joined import leading_bits
 from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_contained, remove_copies
-from pipeline.selection import decisions
+from pipeline.selection import cutting, decisions
 from pipeline.selection.decisions import Hits, Judge, Mask, Rows
 from pipeline.selection.parts import Part
 from pipeline.selection.recipe import CLASSIFIERS, Caps, Recipe
@@ -163,18 +163,20 @@ def _lots(parts: Sequence[Part]) -> list[_Lot]:
     Ids are told apart by their first 64 bits. Among 100 million documents the chance that two which
     are not the same are taken for it is one in 4,000.
     """
-    again = _again(parts)
+    *begins, count = itertools.accumulate((part.rows for part in parts), initial=0)
+    ids = np.empty(count, np.uint64)
+    for part, begin in zip(parts, begins, strict=True):
+        ids[begin : begin + part.rows] = _ids(part)
+    again = _more_than_once(ids)
     seen = np.zeros(len(again), bool)
-    begins = itertools.accumulate((part.rows for part in parts), initial=0)
     return [
         _Lot(part, begin, _seen_before(_ids(part), again, seen) if len(again) else _NO_ROWS)
-        for part, begin in zip(parts, begins, strict=False)
+        for part, begin in zip(parts, begins, strict=True)
     ]
 
 
-def _again(parts: Sequence[Part]) -> NDArray[np.uint64]:
-    """The ids that stand in more than one row, ascending."""
-    ids = np.concatenate([np.zeros(0, np.uint64), *map(_ids, parts)])
+def _more_than_once(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The ids that stand in more than one row, ascending; sorts what it is given."""
     ids.sort()
     return np.unique(ids[1:][ids[1:] == ids[:-1]])
 
@@ -396,6 +398,7 @@ def _write(
             pa.array(removals.similarities, pa.float32()).take(survivor),
             pa.array([part.run or None] * part.rows, pa.string()),
             _runs_at(lots, removals.survivor_rows).take(survivor),
+            *cutting.said_of(columns, recipe.paragraphs, part.rows),
         ],
         schema=DECISIONS.arrow,
     )
