@@ -33,7 +33,8 @@ def main() -> None:
         for key, value in measure().items():
             figures[key].append(value)
             print(f"round {number + 1}: {key} {value:,.4g}", flush=True)
-    results.add({**figures, **results.describe_machine(f"scaling.{asked.what}")})
+    shutil.rmtree(WORK)
+    results.add({**figures, **results.describe_machine(asked.what)})
 
 
 def workers() -> dict[str, float]:
