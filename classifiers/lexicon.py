@@ -16,8 +16,8 @@ from classifiers.ngrams import ORDERS, code_points, rolling_hashes
 from classifiers.shape import HIRAGANA, KANJI, KATAKANA, LATIN, kinds_of
 from pipeline.rules.phrases import terms
 
-LEXICON: Final = ("log_terms", "log_hits", "hits_per_1000_chars")
-"""The features of one text, in order."""
+LEXICON: Final = ("log_terms",)
+"""The features of one text: different terms alone, for a lesson may repeat the one that it has."""
 
 _SHORTEST_HIRAGANA: Final = 4
 _BITS: Final = 16
@@ -75,9 +75,8 @@ def lexicon_features(
     codes: NDArray[np.uint32], hits: Sequence[tuple[int, int]]
 ) -> NDArray[np.float32]:
     """Returns the features `LEXICON` of one text with the hits that `Lexicon.find` found."""
-    terms = {codes[first:end].tobytes() for first, end in hits}
-    per_1000 = 1000 * len(hits) / max(1, len(codes))
-    return np.array([np.log1p(len(terms)), np.log1p(len(hits)), per_1000], dtype=np.float32)
+    found = {codes[first:end].tobytes() for first, end in hits}
+    return np.array([np.log1p(len(found))], dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

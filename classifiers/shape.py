@@ -1,7 +1,8 @@
 """The shape of a text: its scripts, its sentences, its lines.
 
 Prose runs in long lines that end on 。 and is full of hiragana; menus, listings and link indexes
-are short lines of nouns in kanji, katakana and Latin letters.
+are short lines of nouns in kanji, katakana and Latin letters. How much prose there is counts beside
+its share: an article keeps its paragraphs under the longest of menus.
 """
 
 from typing import Final
@@ -40,6 +41,10 @@ SHAPE: Final = (
     "stopped_chars",
     "distinct_lines",
     "distinct_ngrams",
+    "log_stops",
+    "log_stopped_lines",
+    "log_stopped_chars",
+    "log_long_line_chars",
 )
 """The features of one text, in order."""
 
@@ -97,6 +102,8 @@ def shape(text: str, kinds: NDArray[np.uint8], distinct: int) -> NDArray[np.floa
     lengths = ends.copy()
     lengths[1:] -= ends[:-1] + 1
     stopped = kinds[np.maximum(ends - 1, 0)] == STOP
+    n_stopped, chars_stopped = np.count_nonzero(stopped), lengths[stopped].sum()
+    chars_long = lengths[lengths >= _LONG_LINE].sum()
     chars = max(1, int(lengths.sum()))
     lines = [line for line in excerpt(text).split("\n") if line]
     return np.array(
@@ -106,12 +113,13 @@ def shape(text: str, kinds: NDArray[np.uint8], distinct: int) -> NDArray[np.floa
             np.log1p(len(lines)),
             np.log1p(chars / len(lengths)),
             np.log1p(lengths.max()),
-            lengths[lengths >= _LONG_LINE].sum() / chars,
+            chars_long / chars,
             np.count_nonzero(lengths < _SHORT_LINE) / len(lengths),
-            np.count_nonzero(stopped) / len(lengths),
-            lengths[stopped].sum() / chars,
+            n_stopped / len(lengths),
+            chars_stopped / chars,
             len(set(lines)) / max(1, len(lines)),
             distinct / (ORDERS * len(kinds)),
+            *np.log1p([counts[STOP], n_stopped, chars_stopped, chars_long]).tolist(),
         ],
         dtype=np.float32,
     )

@@ -1,8 +1,10 @@
 """Training: from a run's documents and labels to a bundle, judged on sites not trained on.
 
-One linear model a class and a head: logistic regression on n-grams and cut-up dense features. A
-site's pages count by the square root of their number, so that one large site does not write the
-model; pages whose label is doubtful count less, and none is dropped.
+One linear model a class and a head: logistic regression on n-grams and cut-up dense features. What
+a page sells or shows is said by rare n-grams, so for affiliate and adult pages n-grams weigh by
+their rarity among sites; whether it is running text at all is said by the commonest, so for noise
+they do not. A site's pages count by the square root of their number, so that one large site does
+not write the model; pages whose label is doubtful count less, and none is dropped.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,12 +35,18 @@ from classifiers.metrics import threshold_at_precision
 from classifiers.ngrams import BUCKET_BITS, Counter
 from pipeline.errors import RunError
 
+# As cross-validation chose them: `docs/decisions/06-classifiers.md` has the figures.
+_COST: Final = {"noise": 10.0, "affiliate": 10.0, "adult": 30.0}
+_VIEW_UNITS: Final = {
+    "noise": {"page": 1.0, "main": 1.0, "text": 1.0},
+    "affiliate": {"page": 1.0, "main": 0.5, "text": 1.0},
+    "adult": {"text": 1.0},
+}
 _DENSE_UNITS: Final = {
     "noise": {"shape": 0.05, "facts": 0.1},
-    "affiliate": {"lexicon": 0.1, "facts": 0.1},
-    "adult": {"lexicon": 0.1},
+    "affiliate": {"facts": 0.035},
+    "adult": {"lexicon": 0.085},
 }
-"""As cross-validation chose them: `docs/decisions/06-classifiers.md` has the figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +54,29 @@ class Settings:
     """What shapes a training.
 
     Attributes:
-        cost: the inverse strength of the L2 penalty (`C` of scikit-learn).
+        cost: by class, the inverse strength of the L2 penalty (`C` of scikit-learn).
+        view_units: by class and view, how long its n-gram vector is, 1 for plain; a view that is
+            not named is left out, and a head none of whose views is named does not judge the class.
+        by_rarity: the classes whose n-grams weigh by their rarity among site groups.
         dense_units: by class and family of dense features, how large a step is beside an n-gram
             vector of length 1; a family that is not named is left out.
         cuts: steps that a dense feature is cut into, at its quantiles.
         min_groups: site groups that an n-gram must occur in; rarer ones are a template's.
         low_weight: what a page labelled with low confidence counts.
+        agreed_weight: what a page counts on which two readers agree.
         disputed_weight: what a page counts on which two readers disagree.
         n_folds: folds of the cross-validation, each of whole site groups.
     """
 
-    cost: float = 10.0
+    cost: Mapping[str, float] = field(default_factory=lambda: _COST)
+    view_units: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _VIEW_UNITS)
+    by_rarity: tuple[str, ...] = ("affiliate", "adult")
     dense_units: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: _DENSE_UNITS)
     cuts: int = 7
     min_groups: int = 10
     low_weight: float = 0.5
-    disputed_weight: float = 0.25
+    agreed_weight: float = 4.0
+    disputed_weight: float = 0.1
     n_folds: int = 5
 
 
@@ -132,19 +147,18 @@ def train(examples: Examples, settings: Settings) -> Trained:
     spoken = _widespread(examples, settings.min_groups)
     cuts = _cuts(examples.dense, settings.cuts)
     inputs = _inputs(examples, spoken, cuts)
-    units = _units(examples.head, sum(map(len, spoken)), settings)
+    units = _units(examples.head, spoken, settings)
+    cost = [settings.cost[name] for name in CLASSES]
     held_out = np.zeros(truth.shape)
     for number in range(settings.n_folds):
         seen, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        coefficients, offset = _fit(
-            inputs[seen], truth[seen], weights[:, seen], units, settings.cost
-        )
+        coefficients, offset = _fit(inputs[seen], truth[seen], weights[:, seen], units, cost)
         held_out[unseen] = inputs[unseen] @ coefficients + offset
-    coefficients, offset = _fit(inputs, truth, weights, units, settings.cost)
-    calibration = platt(held_out, truth, examples.labels)
+    coefficients, offset = _fit(inputs, truth, weights, units, cost)
+    calibration = platt(held_out, truth, examples.labels, settings)
     views, steps = _stored(spoken, settings.cuts, coefficients)
     head = LinearHead(examples.head, views, cuts, steps, offset, calibration)
-    return Trained(head, cross_calibrated(held_out, truth, examples.labels, fold))
+    return Trained(head, cross_calibrated(held_out, truth, examples.labels, fold, settings))
 
 
 def train_bundle(
@@ -228,11 +242,15 @@ def choose_thresholds(labels: Sequence[Label], chances: NDArray[np.float64]) -> 
 
 
 def platt(
-    log_odds: NDArray[np.float64], truth: NDArray[np.bool_], labels: Sequence[Label]
+    log_odds: NDArray[np.float64],
+    truth: NDArray[np.bool_],
+    labels: Sequence[Label],
+    settings: Settings,
 ) -> NDArray[np.float64]:
     """Fits slope and offset from log-odds to chances, on pages whose label is not in doubt.
 
-    A class of which all pages or none are keeps its log-odds.
+    A page counts by how far its label is to be trusted, and all sites' pages alike.
+    A class of which all pages or none are, or that the head does not judge, keeps its log-odds.
 
     Returns:
         `(2, classes)`: slope and offset.
@@ -240,10 +258,13 @@ def platt(
     sure = np.array([label.confidence != _DOUBTFUL for label in labels])
     fitted = np.empty((2, len(CLASSES)))
     for place in range(len(CLASSES)):
-        if len(set(truth[sure, place].tolist())) < 2:
+        if np.ptp(truth[sure, place].astype(int)) == 0 or np.ptp(log_odds[sure, place]) == 0:
             fitted[:, place] = 1, 0
             continue
-        model = LogisticRegression(C=1e6).fit(log_odds[sure, place, None], truth[sure, place])
+        trust = _trust(labels, place, settings)
+        model = LogisticRegression(C=1e6).fit(
+            log_odds[sure, place, None], truth[sure, place], trust[sure]
+        )
         fitted[:, place] = model.coef_[0, 0], model.intercept_[0]
     return fitted
 
@@ -253,12 +274,15 @@ def cross_calibrated(
     truth: NDArray[np.bool_],
     labels: Sequence[Label],
     fold: NDArray[np.intp],
+    settings: Settings,
 ) -> NDArray[np.float64]:
     """Turns held-out log-odds into chances, each fold by a calibration fitted on the others."""
     chances = np.empty(log_odds.shape)
     for number in range(fold.max() + 1):
         others, own = np.flatnonzero(fold != number).tolist(), fold == number
-        slope, offset = platt(log_odds[others], truth[others], [labels[row] for row in others])
+        slope, offset = platt(
+            log_odds[others], truth[others], [labels[row] for row in others], settings
+        )
         chances[own] = 1 / (1 + np.exp(-(log_odds[own] * slope + offset)))
     return chances
 
@@ -272,59 +296,100 @@ def _matrix(views: Sequence[View]) -> sp.csr_matrix:
 
 def _weights(labels: Sequence[Label], place: int, settings: Settings) -> NDArray[np.float64]:
     group = groups(labels)
-    weights = 1 / np.sqrt(np.bincount(group)[group])
-    for row, label in enumerate(labels):
-        if label.confidence == _DOUBTFUL:
-            weights[row] *= settings.low_weight
-        if label.second is not None and not label.agreed(place):
-            weights[row] *= settings.disputed_weight
+    weights = _trust(labels, place, settings) / np.sqrt(np.bincount(group)[group])
     normal: NDArray[np.float64] = weights / weights.mean()
     return normal
 
 
-def _widespread(examples: Examples, min_groups: int) -> list[NDArray[np.intp]]:
-    """The buckets, a view each, that occur in at least so many site groups."""
+def _trust(labels: Sequence[Label], place: int, settings: Settings) -> NDArray[np.float64]:
+    """How far the labels of a class are to be trusted, 1 for one that nobody read again."""
+    trust = np.ones(len(labels))
+    for row, label in enumerate(labels):
+        if label.confidence == _DOUBTFUL:
+            trust[row] *= settings.low_weight
+        if label.second is not None:
+            agreed = label.agreed(place)
+            trust[row] *= settings.agreed_weight if agreed else settings.disputed_weight
+    return trust
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """The n-grams of one view that a head listens to.
+
+    Attributes:
+        buckets: those that occur in enough site groups.
+        rarity: the logarithm of all site groups by those that it occurs in, scaled so that the
+            documents' vectors, weighed by it, are of length 1 on average.
+    """
+
+    buckets: NDArray[np.intp]
+    rarity: NDArray[np.float64]
+
+
+def _widespread(examples: Examples, min_groups: int) -> list[_Spoken]:
+    """The n-grams, a view each, that occur in at least so many site groups."""
     group = groups(examples.labels)
     membership = sp.csr_matrix((np.ones(len(group)), (group, np.arange(len(group)))))
     found = []
     for matrix in examples.ngrams:
         presence = matrix.astype(bool).astype(np.float64)
         in_groups = np.asarray(((membership @ presence) > 0).sum(0)).ravel()
-        found.append(np.flatnonzero(in_groups >= min_groups))
+        kept = np.flatnonzero(in_groups >= min_groups)
+        rarity = np.log((1 + membership.shape[0]) / (1 + in_groups[kept]))
+        squares = np.asarray(matrix.power(2).sum(0)).ravel()[kept] / max(1, len(group))
+        length = np.sqrt((squares * rarity**2).sum()) or 1.0
+        found.append(_Spoken(kept, rarity / length))
     return found
 
 
 def _cuts(dense: NDArray[np.float32], n_cuts: int) -> NDArray[np.float64]:
-    quantiles = np.quantile(
-        dense.astype(np.float64), np.arange(1, n_cuts + 1) / (n_cuts + 1), axis=0
-    )
+    """Cuts each feature at its quantiles, NaN where it has fewer.
+
+    Of one that is mostly at its least, as counts of adult words are at 0, the rest is cut: else it
+    would say only that there is one, and a lesson in sex education has one.
+    """
+    shares = np.arange(1, n_cuts + 1) / (n_cuts + 1)
     cuts = np.full((dense.shape[1], n_cuts), np.nan)
-    for place, column in enumerate(quantiles.T):
-        distinct = np.unique(column)
+    for place, column in enumerate(dense.T.astype(np.float64)):
+        distinct = np.unique(np.quantile(column, shares))
+        if len(distinct) < n_cuts and (column > column.min()).any():
+            rest = np.quantile(column[column > column.min()], np.arange(1, n_cuts) / n_cuts)
+            distinct = np.unique([column.min(), *rest])
         cuts[place, : len(distinct)] = distinct
     return cuts
 
 
 def _inputs(
     examples: Examples,
-    spoken: Sequence[NDArray[np.intp]],
+    spoken: Sequence[_Spoken],
     cuts: NDArray[np.float64],
 ) -> sp.csr_matrix:
     steps = over_cuts(examples.dense, cuts).reshape(len(examples.dense), -1)
-    parts = [matrix.tocsc()[:, kept] for matrix, kept in zip(examples.ngrams, spoken, strict=True)]
+    parts = [
+        matrix.tocsc()[:, of_view.buckets]
+        for matrix, of_view in zip(examples.ngrams, spoken, strict=True)
+    ]
     inputs: sp.csr_matrix = sp.hstack(
         [*parts, sp.csr_matrix(steps.astype(np.float32))], format="csr"
     )
     return inputs
 
 
-def _units(head: Head, n_spoken: int, settings: Settings) -> NDArray[np.float64]:
-    """What each input is multiplied by, a class a column: n-grams by 1, steps by their family's."""
+def _units(head: Head, spoken: Sequence[_Spoken], settings: Settings) -> NDArray[np.float64]:
+    """What each input is multiplied by, a class a column; all 0 for a class it does not judge."""
     families = [family_of(name) for name in DENSE[head]]
     units = []
     for name in CLASSES:
+        lengths = [settings.view_units[name].get(view, 0.0) for view in VIEWS[head]]
+        of_ngrams = [
+            length
+            * (of_view.rarity if name in settings.by_rarity else np.ones(len(of_view.rarity)))
+            for length, of_view in zip(lengths, spoken, strict=True)
+        ]
         of_features = [settings.dense_units[name].get(family, 0.0) for family in families]
-        units.append(np.append(np.ones(n_spoken), np.repeat(of_features, settings.cuts)))
+        of_steps = np.repeat(of_features, settings.cuts) * any(lengths)
+        units.append(np.concatenate([*of_ngrams, of_steps]))
     return np.stack(units, axis=1)
 
 
@@ -333,31 +398,33 @@ def _fit(
     truth: NDArray[np.bool_],
     weights: NDArray[np.float64],
     units: NDArray[np.float64],
-    cost: float,
+    cost: Sequence[float],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     coefficients = np.zeros((inputs.shape[1], len(CLASSES)))
     offset = np.empty(len(CLASSES))
     for place in range(len(CLASSES)):
-        if len(set(truth[:, place].tolist())) < 2:
-            offset[place] = _CERTAIN if truth[:, place].any() else -_CERTAIN
+        if not units[:, place].any() or len(set(truth[:, place].tolist())) < 2:
+            offset[place] = _CERTAIN if truth[:, place].all() else -_CERTAIN
             continue
+        scaled = inputs.copy()
+        scaled.data *= units[scaled.indices, place].astype(scaled.dtype)
         model = LogisticRegression(
-            C=cost, solver="liblinear", dual=True, tol=0.02, max_iter=300, random_state=0
-        ).fit(sp.csr_matrix(inputs.multiply(units[:, place])), truth[:, place], weights[place])
+            C=cost[place], solver="liblinear", dual=True, tol=0.02, max_iter=300, random_state=0
+        ).fit(scaled, truth[:, place], weights[place])
         coefficients[:, place] = model.coef_[0] * units[:, place]
         offset[place] = model.intercept_[0]
     return coefficients, offset
 
 
 def _stored(
-    spoken: Sequence[NDArray[np.intp]], n_cuts: int, coefficients: NDArray[np.float64]
+    spoken: Sequence[_Spoken], n_cuts: int, coefficients: NDArray[np.float64]
 ) -> tuple[tuple[ViewWeights, ...], NDArray[np.float64]]:
     """Splits coefficients into 8-bit n-gram weights, a view each, and steps of dense features."""
     views, start = [], 0
-    for kept in spoken:
-        part = coefficients[start : start + len(kept)]
-        start += len(kept)
+    for of_view in spoken:
+        part = coefficients[start : start + len(of_view.buckets)]
+        start += len(of_view.buckets)
         scale = np.maximum(np.quantile(np.abs(part), _CLIPPED_FROM, axis=0) / 127, 1e-9)
         weights = np.clip(np.round(part / scale), -127, 127).astype(np.int8)
-        views.append(ViewWeights.of(kept, weights, scale))
+        views.append(ViewWeights.of(of_view.buckets, weights, scale))
     return tuple(views), coefficients[start:].reshape(-1, n_cuts, len(CLASSES))

@@ -29,10 +29,11 @@ from classifiers.metrics import (
 )
 from classifiers.morphology import noun_share
 from classifiers.ngrams import Counter, buckets, code_points, rolling_hashes
-from classifiers.shape import kinds_of
+from classifiers.shape import HIRAGANA, kinds_of
 from classifiers.train import Settings, train_bundle
 from pipeline.errors import BundleError, InputError, RunError
 from pipeline.html import extract
+from pipeline.rules.phrases import terms
 from schemas import PAGE_FACTS, SCORES
 
 DIARY = (
@@ -55,6 +56,23 @@ SEX_EDUCATION = (
     "思春期になると、からだは少しずつ大人へと変わっていきます。月経や射精について正しく知ることは、"
     "自分と相手を大切にすることにつながります。保健の授業では、避妊の方法や性感染症の予防、"
     "同意の意味について、養護教諭と一緒に話し合いました。困ったときは保健室に相談してください。"
+)
+
+MAMMOGRAPHY = (
+    "乳がんの検査では、乳房を圧迫してエックス線で撮影します。痛みがある場合は技師に伝えてください。"
+    "授乳中の方や妊娠の可能性がある方は、予約の前に医師へご相談ください。"
+)
+CONSENT = (
+    "性的同意とは、性行為の前にお互いの意思を確かめることです。酔っている人や眠っている人から同意は"
+    "得られません。性暴力の被害にあったときは、ワンストップ支援センターに電話してください。"
+)
+PENAL_LAW = (
+    "刑法第百七十五条は、わいせつな文書、図画その他の物を頒布し、又は公然と陳列した者を処罰する。"
+    "判例は、徒に性欲を興奮又は刺激せしめることをその要件とする。"
+)
+SHOP = (
+    "新宿のデリヘルをお探しの方へ。巨乳の人妻や素人の女の子が多数在籍、アナルやパイズリのオプションも"
+    "充実。コース料金は60分16,000円から、指名料2,000円。本日出勤の女の子はこちら。18歳未満は入店禁止。"
 )
 
 
@@ -110,8 +128,17 @@ class TestScores:
     def test_a_menu_is_more_noise_than_a_diary(self, bundle: Bundle) -> None:
         assert chances(bundle, MENU)["noise"] > 0.5 > chances(bundle, DIARY * 3)["noise"]
 
-    def test_sex_education_is_not_adult(self, bundle: Bundle) -> None:
-        assert chances(bundle, SEX_EDUCATION * 2)["adult"] < bundle.thresholds["adult"]
+    @pytest.mark.parametrize("text", [SEX_EDUCATION, MAMMOGRAPHY, CONSENT])
+    def test_lessons_and_medicine_are_not_adult(self, bundle: Bundle, text: str) -> None:
+        assert chances(bundle, text * 2)["adult"] < bundle.thresholds["adult"]
+
+    def test_honest_false_positive_a_short_comment_on_obscenity_law_reads_as_adult(
+        self, bundle: Bundle
+    ) -> None:
+        assert chances(bundle, PENAL_LAW)["adult"] > bundle.thresholds["adult"]
+
+    def test_a_shop_is_adult(self, bundle: Bundle) -> None:
+        assert chances(bundle, SHOP)["adult"] > bundle.thresholds["adult"]
 
     def test_honest_false_positive_a_list_of_stations_reads_as_noise(self, bundle: Bundle) -> None:
         stations = "\n".join(["東京", "神田", "秋葉原", "御徒町", "上野", "鶯谷", "日暮里"] * 3)
@@ -251,6 +278,14 @@ class TestLexicon:
     @pytest.mark.parametrize("harmless", ["アスパラガス", "グローバル", "SMSを送る", DIARY])
     def test_does_not_fall_for_substrings(self, harmless: str) -> None:
         assert adult_words(harmless) == []
+
+    def test_finds_every_term_of_the_rules_between_marks(self) -> None:
+        for term in terms("adult"):
+            folded = "".join(map(chr, code_points(term).tolist()))
+            short = len(folded) < 2 or (
+                len(folded) < 4 and set(kinds_of(code_points(term))) == {HIRAGANA}
+            )
+            assert short or folded in adult_words(f"、{term}。")
 
     def test_finds_a_word_where_the_script_changes(self) -> None:
         assert adult_words("話題のアダルトビデオを借りる") == ["アダルトビデオ"]
