@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint bench bench-many bench-peers bench-tables bench-dedup bench-select bench-classifiers profile test-faults fuzz docs clean
+.PHONY: setup demo test lint bench bench-many bench-peers bench-tables bench-dedup bench-select bench-classifiers profile test-faults fuzz audit docs clean
 
 setup: .venv/ready  ## leave the environment in .venv
 
@@ -87,10 +87,17 @@ profile: setup $(INPUTS)  ## where the whole job spends its time: a table and a 
 test-faults: setup  ## harm that is really done, at length: kills, full disks, hostile expressions
 	$(BIN)/pytest tests/faults/kills.py tests/faults/resources.py tests/faults/expressions.py
 
-fuzz: setup  ## coverage-guided fuzzing, five minutes each of pages and of files
-	$(BIN)/pip install --quiet atheris==3.0.0 && mkdir -p build/fuzz/pages build/fuzz/files
+fuzz: setup  ## coverage-guided fuzzing, five minutes each of pages, of files and of bundles
+	$(BIN)/pip install --quiet atheris==3.0.0
+	mkdir -p build/fuzz/pages build/fuzz/files build/fuzz/bundles
 	$(BIN)/python -m fuzz.pages -max_total_time=300 build/fuzz/pages fuzz/seeds/pages
 	$(BIN)/python -m fuzz.files -max_total_time=300 build/fuzz/files fuzz/seeds/files
+	$(BIN)/python -m fuzz.bundles -max_total_time=300 -len_control=0 -rss_limit_mb=1500 \
+		build/fuzz/bundles fuzz/seeds/bundles
+
+audit: setup  ## known weaknesses of the pinned libraries; asks services on the network
+	$(BIN)/pip install --quiet pip-audit==2.10.1
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps
 
 docs: setup  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py

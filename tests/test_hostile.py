@@ -96,9 +96,8 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, st
     """A run of the hostile crawl: its folder, the records of the crawl, all that was printed."""
     folder = tmp_path_factory.mktemp("hostile")
     count = write_warc(folder / "crawl.warc.gz")
-    ended = finish(
-        command("run", folder / "crawl.warc.gz", "--out", folder / "run", "--workers", 1)
-    )
+    to_run = ("run", folder / "crawl.warc.gz", "--out", folder / "run", "--workers", 1)
+    ended = finish(command(*to_run, "--max-unreadable", 0.2))
     assert ended.returncode == 0, ended.stderr
     return folder / "run", count, ended.stdout + ended.stderr
 

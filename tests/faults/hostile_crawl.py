@@ -80,6 +80,8 @@ BODIES = {
     "noncharacters": "<p>" + "\ufdd0\ufffe\U0010ffff" * 50_000,
     "variation selectors": "<p>葛" + "\U000e0100" * 100_000,
     "references to no character": "<p>" + "&#0;&#xd800;&#x110000;&#99999999999;" * 10_000,
+    "300,000 choices": "<select>" + "<option>米" * 300_000,
+    "200,000 nested links": "<a href=/><div>" * 200_000,
     "100,000 links": '<a href="https://a.example/">米</a>' * 100_000,
     "links to 20,000 hosts": "".join(f"<a href=//h{n}.example>米</a>" for n in range(20_000)),
     "a link of 1 MB": f'<a href="https://{"a" * 1_000_000}.example/">米</a>',
