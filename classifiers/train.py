@@ -236,8 +236,11 @@ def choose_thresholds(labels: Sequence[Label], chances: NDArray[np.float64]) -> 
         agreed = np.array([label.agreed(place) for label in labels])
         hard = np.array([name in label.hard_negative for label in labels]) & ~truth
         precise, _ = threshold_at_precision(truth[agreed], chances[agreed, place], PRECISION)
-        spared = np.quantile(chances[hard, place], 1 - HARD_NEGATIVES[name]) if hard.any() else 0.0
-        chosen[name] = float(np.ceil(max(precise, float(spared)) * 100) / 100)
+        allowed = int(HARD_NEGATIVES[name] * hard.sum())
+        spared = np.sort(chances[hard, place])[::-1][allowed:].max(initial=0.0)
+        chosen[name] = float(
+            min(100, max(np.ceil(precise * 100), np.floor(spared * 100) + 1)) / 100
+        )
     return chosen
 
 
