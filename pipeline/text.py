@@ -295,7 +295,8 @@ def _any_of(phrases: set[str]) -> str:
 
 
 _WEEKDAY = re.compile(r"[月火水木金土日](?:曜日?|(?<=\(.)(?=\)))")
-_NUMBER = re.compile(r"[0-9]+(?:[.,:/\-][0-9]+)*")
+_LETTER, _DIGIT, _JOINS_DIGITS = 1, 2, 3
+_ZERO = np.uint32(ord("0"))
 
 
 def dedup_view(text: str) -> str:
@@ -315,9 +316,14 @@ def dedup_view(text: str) -> str:
     >>> dedup_view("２０２４年３月１日（金）　Ｗｅｂ版を公開！（閲覧数：1,024）")
     '0年0月0日web版を公開閲覧数0'
     """
-    view = _WEEKDAY.sub("", fold(text))
-    codes = _code_points(_NUMBER.sub("0", view))
-    return _text(codes[_in_words()[codes]])
+    codes = _code_points(_WEEKDAY.sub("", fold(text)))
+    kinds = _kinds()[codes]
+    digit = kinds == _DIGIT
+    number = digit.copy()  # digits, and what stands between two: 1,024, 3/1, 12:30
+    number[1:-1] |= (kinds[1:-1] == _JOINS_DIGITS) & digit[:-2] & digit[2:]
+    begins = number.copy()
+    begins[1:] &= ~number[:-1]
+    return _text(np.where(number, _ZERO, codes)[begins | (kinds == _LETTER)])
 
 
 def fold(text: str) -> str:
@@ -354,9 +360,13 @@ def _folded(match: re.Match[str]) -> str:
 
 
 @cache
-def _in_words() -> NDArray[np.bool_]:
-    """Whether each code point is a letter or a digit."""
-    return np.fromiter((chr(code).isalnum() for code in range(0x110000)), np.bool_, 0x110000)
+def _kinds() -> NDArray[np.uint8]:
+    """Of each code point, whether it is a letter, a digit, or joins digits to a number."""
+    letters = (chr(code).isalnum() for code in range(0x110000))
+    kinds = np.fromiter(letters, np.uint8, 0x110000) * np.uint8(_LETTER)
+    kinds[_code_points("0123456789")] = _DIGIT
+    kinds[_code_points(".,:/-")] = _JOINS_DIGITS
+    return kinds
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
