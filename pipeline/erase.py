@@ -21,7 +21,6 @@ from pipeline.selection.decisions import Mask
 from pipeline.selection.recipe import Takedown
 from pipeline.selection.takedown import Entries
 from pipeline.tasks import Attempt, Commit, part_path, sweep
-from pipeline.verify import folders
 from schemas import DOCUMENTS, PROBLEMS
 
 BATCH_ROWS = 1024
@@ -130,7 +129,7 @@ def blanked(batch: pa.RecordBatch, gone: Mask) -> pa.RecordBatch:
 def _stale(run: Run, hosts: Entries, urls: Entries) -> list[str]:
     """The shards of the run's selections that hold a listed document."""
     stale = []
-    for name in folders(storage.join(run.path, "selected")):
+    for name in storage.folders(storage.join(run.path, "selected")):
         folder = run.selected(name)
         for shard in storage.names(folder):
             if shard.startswith("shard-"):

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 import orjson
@@ -79,15 +79,24 @@ def names(folder: str) -> list[str]:
 
 def sizes(folder: str) -> dict[str, int]:
     """The size in bytes of each file in a folder, by name in sorted order."""
+    return {name: int(entry["size"]) for name, entry in _listed(folder, "file")}
+
+
+def folders(folder: str) -> list[str]:
+    """The names of the folders in a folder, sorted; empty if there is no such folder."""
+    return [name for name, _ in _listed(folder, "directory")]
+
+
+def _listed(folder: str, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """What of a kind is in a folder, with its name, by name; nothing if there is no such folder."""
     store = filesystem(folder)
     store.invalidate_cache()
     try:
         entries = store.ls(folder, detail=True)
     except FileNotFoundError:
-        return {}
-    files = (entry for entry in entries if entry["type"] == "file")
-    found = {entry["name"].rstrip("/").rsplit("/", 1)[-1]: int(entry["size"]) for entry in files}
-    return dict(sorted(found.items()))
+        return []
+    named = {entry["name"].rstrip("/").rsplit("/", 1)[-1]: entry for entry in entries}
+    return [(name, entry) for name, entry in sorted(named.items()) if entry["type"] == kind]
 
 
 def size(path: str) -> int:
@@ -169,12 +178,28 @@ def publish(scratch: str, path: str) -> None:
         Path(scratch).unlink()
 
 
+def move(path: str, target: str) -> None:
+    """Give a file of the same store another name, over any file of that name."""
+    if is_local(target):
+        Path(local(target)).parent.mkdir(parents=True, exist_ok=True)
+        Path(local(path)).replace(local(target))
+    else:
+        filesystem(target).mv(path, target)
+
+
 def remove(path: str) -> None:
     """Remove a file, if it is there."""
     try:
         filesystem(path).rm_file(path)
     except FileNotFoundError:
         return
+
+
+def remove_folder(folder: str) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    store = filesystem(folder)
+    if store.exists(folder):
+        store.rm(folder, recursive=True)
 
 
 def local(path: str) -> str:

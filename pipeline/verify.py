@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -108,7 +107,7 @@ def _run(run: Run, found: Verification) -> None:
     extracted = {"documents": DOCUMENTS, "problems": PROBLEMS}
     _stage(run.documents, "documents", extracted, found)
     _check(found, "documents", "records = documents + no document + problems", lambda: _books(run))
-    bundles = folders(storage.join(run.path, "scores"))
+    bundles = storage.folders(storage.join(run.path, "scores"))
     for bundle in bundles:
         _stage(run.scores(bundle), f"scores/{bundle}", {"scores": SCORES}, found)
     if storage.names(run.groups):
@@ -122,7 +121,7 @@ def _run(run: Run, found: Verification) -> None:
                 "the rows of documents, scores and groups are the same, in the same order",
                 partial(_alignment, run, bundle),
             )
-    for name in folders(storage.join(run.path, "selected")):
+    for name in storage.folders(storage.join(run.path, "selected")):
         _selection(run.selected(name), f"selected/{name}/", run, found)
 
 
@@ -350,17 +349,6 @@ class _Multiset:
         added = (len(numbers), int(numbers.sum()), int((numbers * numbers).sum()))
         count, total, squares = (old + new for old, new in zip(self.sums, added, strict=True))
         self.sums = (count, total % 2**64, squares % 2**64)
-
-
-def folders(path: str) -> list[str]:
-    """The names of the folders in a folder, sorted; empty if there is no such folder."""
-    filesystem, plain = fsspec.core.url_to_fs(path)
-    if not filesystem.exists(plain):
-        return []
-    found = filesystem.ls(plain, detail=True)
-    return sorted(
-        item["name"].rstrip("/").rsplit("/", 1)[-1] for item in found if item["type"] == "directory"
-    )
 
 
 def _column(path: str, name: str) -> pa.ChunkedArray:

@@ -203,14 +203,14 @@ def test_a_death_while_the_new_takes_its_place_is_made_good(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = Recipe("r", shards=SMALL)
-    publish = storage.publish
+    move = storage.move
 
-    def die_at_the_third_shard(scratch: str, path: str) -> None:
-        if path.endswith("shard-00002.parquet"):
+    def die_at_the_third_shard(path: str, target: str) -> None:
+        if target.endswith("shard-00002.parquet"):
             raise KeyboardInterrupt
-        publish(scratch, path)
+        move(path, target)
 
-    monkeypatch.setattr(storage, "publish", die_at_the_third_shard)
+    monkeypatch.setattr(storage, "move", die_at_the_third_shard)
     with pytest.raises(KeyboardInterrupt):
         selected(run, recipe)
     assert not Path(run.selected("trial"), "manifest.json").exists()

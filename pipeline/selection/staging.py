@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import fsspec
-
 from pipeline import storage
 from pipeline.errors import IntegrityError
 from pipeline.selection import manifest
@@ -100,9 +98,7 @@ class Staging:
 
     def clear(self) -> None:
         """Remove what was staged; also what a command left that was killed as it did so."""
-        filesystem, staged = fsspec.core.url_to_fs(storage.join(self.folder, "staged"))
-        if filesystem.exists(staged):
-            filesystem.rm(staged, recursive=True)
+        storage.remove_folder(storage.join(self.folder, "staged"))
 
     def _remove_old(self, new: Manifest) -> None:
         """Remove the shards and decisions of an older selection."""
@@ -123,11 +119,7 @@ def _move(commit: Commit, role: str, folder: str, target: str) -> None:
     file = commit.files[role]
     staged = storage.join(folder, file.name)
     if storage.exists(staged):
-        if storage.is_local(target):
-            Path(storage.local(target)).parent.mkdir(exist_ok=True)
-            storage.publish(storage.local(staged), target)
-        else:
-            fsspec.core.url_to_fs(target)[0].mv(staged, target)
+        storage.move(staged, target)
     elif not storage.exists(target) or storage.size(target) != file.bytes:
         withdraw(folder, commit.task)
         raise IntegrityError(
