@@ -12,6 +12,7 @@ VALIDATION_PERCENT = 1
 _SUFFIXES = PublicSuffixList()
 
 
+@lru_cache(maxsize=1 << 12)  # a page's URL is asked for its facts, and again for its row
 def host(url: str) -> str:
     """The host of a URL, lower case, without port; empty if there is none.
 
