@@ -6,7 +6,9 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline.report import markdown
 from pipeline.report.facts import Facts
+from pipeline.report.markdown import Markdown
 from pipeline.report.page import percent, reason_rows
 from pipeline.selection.manifest import Manifest
 from schemas import SHARDS
@@ -31,22 +33,26 @@ def render(said: Manifest, facts: Facts) -> str:
     """
     environment = Environment(
         loader=PackageLoader("pipeline", "report"),
-        autoescape=False,  # noqa: S701 - Markdown for people, not a page
+        autoescape=False,  # noqa: S701 - Markdown, which `finalize` escapes
+        finalize=markdown.text,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["count"] = lambda n: f"{n:,}"
     environment.filters["percent"] = percent
-    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
+    environment.filters["code"] = markdown.code
+    environment.filters["literal"] = markdown.literal
     return environment.get_template("card.md.j2").render(
         front=_front_matter(said),
         said=said,
         totals=said["totals"],
         reasons=reason_rows(said["totals"], facts),
         years=facts.years,
-        recipe=yaml.safe_dump(_said_only(said["recipe"]["content"]), allow_unicode=True).strip(),
-        columns=SHARDS.columns,
+        recipe=markdown.block(_as_yaml(said["recipe"]["content"]), "yaml"),
+        columns={
+            column.name: Markdown(column.doc.replace("|", "\\|")) for column in SHARDS.columns
+        },
         version=SHARDS.version,
     )
 
@@ -60,12 +66,12 @@ def size_category(documents: int) -> str:
     return next((name for edge, name in _SIZES if documents < edge), "n>1B")
 
 
-def _front_matter(said: Manifest) -> str:
+def _front_matter(said: Manifest) -> Markdown:
     matter = {
         "language": ["ja"],
         "license": "other",
         "license_name": "rights-of-the-page-authors",
-        "pretty_name": f"seimai {said['recipe']['name']}",
+        "pretty_name": f"seimai {markdown.one_line(said['recipe']['name'])}",
         "task_categories": ["text-generation"],
         "size_categories": [size_category(said["totals"]["kept"])],
         "configs": [
@@ -75,7 +81,11 @@ def _front_matter(said: Manifest) -> str:
             }
         ],
     }
-    return yaml.safe_dump(matter, allow_unicode=True, sort_keys=False).strip()
+    return Markdown(yaml.safe_dump(matter, allow_unicode=True, sort_keys=False).strip())
+
+
+def _as_yaml(content: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(_said_only(content), allow_unicode=True).strip()
 
 
 def _said_only(content: Mapping[str, Any]) -> dict[str, Any]:
