@@ -1,23 +1,29 @@
 """The report and the data card: true figures, safe text, and a page that works by itself."""
 
+import html as entities
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.erase import erase
 from pipeline.errors import RunError
+from pipeline.jobs.group import group
+from pipeline.jobs.select import select
+from pipeline.report import markdown
 from pipeline.report.page import differences, funnel, stage_of
 from pipeline.report.pages import report
 from pipeline.rules import RULES
 from pipeline.run import Run
-from pipeline.selection.manifest import Manifest
-from pipeline.selection.recipe import ListFile, Takedown, from_text, load, restored, shipped
+from pipeline.selection.manifest import Manifest, add_export
+from pipeline.selection.recipe import ListFile, Recipe, Takedown, from_text, load, restored, shipped
 from schemas import SHARDS
 from tests.browser import CHROMIUM, Reader, body, opened
-from tests.made_run import Page, make_run, selected
+from tests.made_run import BUNDLE, InProcess, Page, make_run, selected
 
 HOSTILE = "<script>document.title='破られた'</script><img src=x onerror=alert(1)> & \"引用\""
 BASE = "川沿いの道を歩いていると、向こうから犬を連れた老人がゆっくりと近づいてきた。"
@@ -171,6 +177,72 @@ def test_the_card_has_front_matter_that_a_hub_can_read(made: tuple[Run, Manifest
     for column in SHARDS.columns:
         assert f"| `{column.name}` |" in body
     assert said["recipe"]["digest"] in body
+
+
+BENIGN = "plain"
+OUTSPOKEN = [
+    HOSTILE,
+    "```\n</code></pre><h1>破られた</h1>",
+    "---\nlicense: mit\n---\n# 破られた",
+    "===\n# 破られた\n- a\n1. b\n> c",
+    "[押す](javascript:alert(1)) ![x](https://spy.example/x.png)",
+    "a | b |\n|---|---|\n| `c` | **d** _e_ ~~f~~ $g$ |",
+    "\\` \\| \\[x](y) &lt;b&gt; `` ` ``",
+]
+
+
+def card_of(folder: Path, words: str) -> str:
+    """The card of a selection whose recipe, older run and tokenizer are named by these words."""
+    old = make_run(
+        folder / words.replace("/", "∕"), {"t": [Page(BASE * 3, "https://old.example.jp/")]}
+    )
+    new = make_run(folder / "new", {"t": [Page(BASE * 6 + "雨。", "https://new.example.jp/")]})
+    group(old, InProcess())
+    group(new, InProcess(), against=[old.path])
+    recipe = Recipe(words, description=words)
+    said = select(new, recipe, "trial", InProcess(), BUNDLE, older=[old.path])
+    tokenizer = {"name": words, "sha256": "0" * 64, "vocabulary": 7, "end": None}
+    counted = {"documents": 2, "tokens": 9, "files": []}
+    export = {"format": "megatron", "split": "train", "tokenizer": tokenizer, **counted}
+    add_export(new.selected("trial"), said["origin"]["settings"], export)
+    report(new, "trial")
+    return Path(new.selected("trial"), "README.md").read_text(encoding="utf-8")
+
+
+def bones(card: str) -> list[str]:
+    """What Markdown makes its structure of, line by line, outside of the recipe's own block."""
+    _, _, written = card.split("---\n", 2)
+    outside = re.sub(r"^(`{3,})yaml\n.*?\n\1$", "", written, flags=re.MULTILINE | re.DOTALL)
+    unescaped = re.sub(r"\\[!-/:-@\[-`{-~]|&\w+;", "x", outside)
+    return [
+        "".join(re.findall(r"^[#+=>-]|[`*_~\[\]|$<>]", line)) for line in unescaped.splitlines()
+    ]
+
+
+@pytest.fixture(scope="module")
+def plain_card(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return card_of(tmp_path_factory.mktemp("plain"), BENIGN)
+
+
+@pytest.mark.parametrize("words", OUTSPOKEN)
+def test_names_and_descriptions_cannot_speak_as_the_card(
+    words: str, plain_card: str, tmp_path: Path
+) -> None:
+    card = card_of(tmp_path, words)
+    assert bones(card) == bones(plain_card)
+    front = re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)
+    assert front
+    expected = {"pretty_name": f"seimai {' '.join(words.split())}"}
+    plain_front = yaml.safe_load(plain_card.split("---\n", 2)[1])
+    assert yaml.safe_load(front[1]) == {**plain_front, **expected}
+
+
+@given(st.text())
+def test_whatever_is_escaped_is_read_as_it_was(words: str) -> None:
+    escaped = markdown.text(words)
+    assert not re.search(r"^(?:[#+=>-]|\d+[.)](?: |$))|[<>\n]", escaped)
+    unescaped = entities.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped))
+    assert unescaped == " ".join(words.split())
 
 
 _PROBE = """
