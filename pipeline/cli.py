@@ -12,13 +12,13 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from classifiers.bundle import Morphology, load
-from pipeline import console, graph
+from pipeline import console
 from pipeline.compare import compare, default_folder
 from pipeline.dedup.buckets import SHAPES
 from pipeline.dedup.evaluation import evaluate as evaluate_duplicates
 from pipeline.erase import erase
 from pipeline.errors import OptionError, SeimaiError
-from pipeline.execution import Execution
+from pipeline.execution import Execution, check_options
 from pipeline.explain import explain, explain_text
 from pipeline.export import export_megatron, load_tokenizer
 from pipeline.jobs.extract import Reading, extract
@@ -520,7 +520,7 @@ def main() -> NoReturn:
     own, beam_args = _split(sys.argv[1:])
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        graph.check_options(beam_args)
+        check_options(beam_args)
         cli.main(own, prog_name="seimai", obj=beam_args, standalone_mode=False)
     except click.ClickException as error:
         error.show()

@@ -8,11 +8,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Self, TypeVar
 
 from tqdm import tqdm
 
-from pipeline import graph
 from pipeline.errors import RunError
 from pipeline.tasks import Commit, commits, intact, sweep, withdraw
 from pipeline.workers import Pool, Task
@@ -55,9 +56,9 @@ class Execution:
         Raises:
             SeimaiError: as the work raised it; what was committed before stays.
         """
-        if graph.chosen_runner(self.beam_args):
+        if self.beam_args and _graph().chosen_runner(self.beam_args):
             with _watched(folder, tasks, self._bar(name, tasks)):
-                graph.run_on(self.beam_args, name, work, tasks)
+                _graph().run_on(self.beam_args, name, work, tasks)
         else:
             with self._bar(name, tasks) as bar:
                 for _ in self._pool.run(work, tasks):
@@ -65,6 +66,16 @@ class Execution:
 
     def _bar(self, name: str, tasks: Sequence[T]) -> "tqdm[Any]":
         return tqdm(total=len(tasks), desc=name, unit="task", disable=not self.progress)
+
+
+def check_options(beam_args: Sequence[str]) -> None:
+    """Make sure, before any work, that Beam knows all the options that are meant for it.
+
+    Raises:
+        OptionError: if it does not know one, or one has a value that it cannot take.
+    """
+    if beam_args:
+        _graph().check_options(beam_args)
 
 
 def run_step(
@@ -111,6 +122,11 @@ def run_step(
             f"are not committed, {min(missing)} first. Run the same command again to do them."
         )
     return done
+
+
+def _graph() -> ModuleType:
+    """`pipeline.graph`, and Beam with it: loaded late, as that takes longer than most commands."""
+    return import_module("pipeline.graph")
 
 
 @contextmanager

@@ -23,7 +23,6 @@ from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from pipeline.errors import SeimaiError, WorkerError
-from pipeline.graph import run_in_process
 
 DEATHS_ALLOWED = 2
 """How often a worker may die on one task before the task is given up."""
@@ -222,6 +221,9 @@ def _serve(connection: Connection) -> None:
 
 
 def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
+    # Beam takes a second to load. Workers cannot do without it; their parent can.
+    from pipeline.graph import run_in_process  # noqa: PLC0415
+
     try:
         run_in_process(work, task)
     except SeimaiError as error:

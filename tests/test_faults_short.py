@@ -127,7 +127,7 @@ program.main()
 """
 
 
-@pytest.mark.parametrize("library", ["pipeline.cli", "numpy.linalg", "pyarrow.lib", "apache_beam"])
+@pytest.mark.parametrize("library", ["pipeline.cli", "numpy.linalg", "pyarrow.lib", "fsspec"])
 def test_a_stop_while_the_libraries_load_takes_one_line(library: str) -> None:
     ended = finish([sys.executable, "-c", _INTERRUPTED_AT, library])
     assert ended.returncode == 130

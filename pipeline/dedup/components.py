@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import ConvergenceError
 
@@ -41,6 +39,10 @@ def forest(left: _Words, right: _Words) -> tuple[_Words, _Words]:
     >>> nodes.tolist(), roots.tolist()
     ([5, 7, 9], [3, 3, 8])
     """
+    # Only here, as most that import this module find no components, and scipy is slow to load.
+    from scipy.sparse import coo_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     names, ends = np.unique(np.concatenate([left, right]), return_inverse=True)
     links = coo_array(
         (np.ones(len(left), np.int8), (ends[: len(left)], ends[len(left) :])),
