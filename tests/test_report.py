@@ -24,6 +24,7 @@ from pipeline.selection.recipe import ListFile, Recipe, Takedown, from_text, loa
 from schemas import SHARDS
 from tests.browser import CHROMIUM, Reader, body, opened
 from tests.made_run import BUNDLE, InProcess, Page, make_run, selected
+from tests.planted import article, seeded
 
 HOSTILE = "<script>document.title='破られた'</script><img src=x onerror=alert(1)> & \"引用\""
 BASE = "川沿いの道を歩いていると、向こうから犬を連れた老人がゆっくりと近づいてきた。"
@@ -243,6 +244,30 @@ def test_whatever_is_escaped_is_read_as_it_was(words: str) -> None:
     assert not re.search(r"^(?:[#+=>-]|\d+[.)](?: |$))|[<>\n]", escaped)
     unescaped = entities.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped))
     assert unescaped == " ".join(words.split())
+
+
+def test_boilerplate_that_was_cut_is_told_on_both_pages(tmp_path: Path) -> None:
+    box = ["この記事を書いた人", "小林", "蔵めぐりを二十年続けています。"]
+    posts = ["\n".join([article(seeded(number), 200), *box]) for number in range(12)]
+    pages = [Page(post, f"https://blog.example.jp/{n}") for n, post in enumerate(posts)]
+    run = make_run(tmp_path, {"t": pages})
+    group(run, InProcess())
+    said = selected(run, from_text("paragraphs: {frequent: cut}"))
+    chars = sum(map(len, box))
+    assert said["totals"]["cut"] == {"characters": 12 * chars, "documents": 12}
+    page = Reader(Path(run.selected("trial"), "report.html").read_text(encoding="utf-8")).text
+    assert f"{12 * chars:,}定型文として除いた字数" in page
+    assert page.count(f"うち定型文of them boilerplate {chars} ·") == 12
+    card = Path(run.selected("trial"), "README.md").read_text(encoding="utf-8")
+    assert f"From the texts of 12 of the documents kept, {12 * chars:,} characters" in card
+
+
+def test_nothing_is_said_of_boilerplate_where_none_is_cut(
+    html: str, made: tuple[Run, Manifest]
+) -> None:
+    card = Path(made[0].selected("trial"), "README.md").read_text(encoding="utf-8")
+    assert "定型文" not in html
+    assert "characters of boilerplate" not in card
 
 
 _PROBE = """

@@ -39,6 +39,7 @@ PROBLEMS_SHOWN = 100
 
 _LONGEST = 1_000_000  # the right end of axes without one, in the unit of the column
 _SAMPLED = ["id", "url", "title", "text", "n_chars", "ja_score", "flags"]
+_DECIDED = ["kept", "reasons", "survivor_id", "similarity", "cut_chars"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ def documents_at(
         rows = [place.row for place in wanted]
         texts = _rows_of(part.paths["documents"], rows, _SAMPLED)
         scores = _rows_of(part.paths["scores"], rows, list(CLASSIFIERS))
-        verdicts = _rows_of(decided[number], rows, ["kept", "reasons", "survivor_id", "similarity"])
+        verdicts = _rows_of(decided[number], rows, _DECIDED)
         for place, *columns in zip(wanted, texts, scores, verdicts, strict=True):
             found[place] = {name: value for row in columns for name, value in row.items()}
             found[place]["text"] = found[place]["text"][:SAMPLE_CHARACTERS]
