@@ -1,27 +1,38 @@
 """Says what each part of the classifiers brings, on sites and owners not trained on.
 
-    python -m bench.ablation RUN [LABELS]
+    python -m bench.ablation RUN [PART …]
 
-RUN is a finished run over the labelled crawl; LABELS its table, by default
-../shared/data/labels-dev.tsv. Each row changes one thing of the shipped settings, trains and judges
-again by cross-validation; the last rows put fugashi's words, or its parts of speech with the
-particles and auxiliaries as they are, in the place of the main text's n-grams. Takes about an hour.
+RUN is a finished run over the labelled crawl, whose table is ../shared/data/labels-dev.tsv, or what
+`--labels` names. Each row changes one thing of the shipped settings, trains and judges again in the
+folds of the model card. A cell is average precision where two readers agree / on labels of
+confidence high and mid; a class that the row does not concern has none. The parts:
+
+    html       the head for pages whose HTML was read: each family and view left out, and alone
+    text       the head for text alone, judged on whole pages: the same
+    words      fugashi's words, or parts of speech with the particles and auxiliaries as they are,
+               in the place of the main text's n-grams, and alone
+    fasttext   fastText on the characters of the whole page
+
+All of them take 20 minutes on one core.
 """
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zlib import crc32
 
+import fasttext
 import fugashi
 import numpy as np
 import scipy.sparse as sp
 import unidic_lite
+from numpy.typing import NDArray
 
-from classifiers.features import by_page_text, features
-from classifiers.labels import CLASSES, Label, read_labels
+from classifiers.features import Features, by_page_text, features
+from classifiers.labels import CLASSES, Label, folds, read_labels
 from classifiers.metrics import average_precision
 from classifiers.ngrams import BUCKET_BITS, excerpt
 from classifiers.runs import labelled_documents
@@ -29,38 +40,96 @@ from classifiers.train import Examples, Settings, train
 
 JAPANESE = {"", "ja", "mixed-ja-en"}
 FUNCTION_WORDS = ("助詞", "助動詞")
+SILENT = 1e-6
+"""The length of an n-gram vector beside which dense features speak alone."""
+
+LINE = "⏎"
+"""The end of a line among characters that fastText reads as words."""
+
+SHIPPED = Settings()
+Units = Mapping[str, Mapping[str, float]]
+Row = tuple[str, Settings]
 
 
-def without(units: Mapping[str, Mapping[str, float]], left_out: str) -> dict[str, dict[str, float]]:
-    """The units of all classes without those of one view or family."""
+@dataclass(frozen=True)
+class Pages:
+    """Labelled pages of a run: their features, their whole texts, a label each."""
+
+    seen: list[Features]
+    texts: list[str]
+    labels: list[Label]
+
+    @classmethod
+    def of_run(cls, run: str, labels: Iterable[Label]) -> "Pages":
+        """Reads the Japanese pages of a run that have a label."""
+        known = [label for label in labels if label.language in JAPANESE]
+        found = cls([], [], [])
+        for batch, of_batch in labelled_documents(run, known):
+            found.seen.extend(features(batch))
+            found.texts.extend(batch["page_text"].to_pylist())
+            found.labels.extend(of_batch)
+        return found
+
+    def as_html(self) -> Examples:
+        """What the head for HTML is trained on."""
+        return Examples.of("html", self.seen, self.labels)
+
+    def as_text(self) -> Examples:
+        """What the text head is trained on: whole pages, then main texts."""
+        whole = [by_page_text(page) for page in self.seen]
+        views = [page.views[1] for page in self.seen]
+        main = [Features("text", (view,), view.dense) for view in views]
+        return Examples.of("text", whole + main, self.labels + self.labels)
+
+
+def without(units: Units, *left_out: str) -> Units:
+    """The units of all classes without those of some views or families."""
     return {
-        name: {what: unit for what, unit in of_class.items() if what != left_out}
+        name: {what: unit for what, unit in of_class.items() if what not in left_out}
         for name, of_class in units.items()
     }
 
 
-def variations() -> Iterator[tuple[str, Settings]]:
-    """The settings of each row but the last two."""
-    shipped = Settings()
-    yield "as shipped", shipped
-    for family in ("shape", "facts", "lexicon"):
-        yield (
-            f"without {family}",
-            replace(shipped, dense_units=without(shipped.dense_units, family)),
-        )
-    for view, other in (("main", "page"), ("page", "main")):
-        yield f"{other} alone", replace(shipped, view_units=without(shipped.view_units, view))
-    yield "no class by rarity", replace(shipped, by_rarity=())
-    yield "every class by rarity", replace(shipped, by_rarity=CLASSES)
-    yield (
-        "all labels alike",
-        replace(shipped, low_weight=1.0, agreed_weight=1.0, disputed_weight=1.0),
-    )
+def silent(units: Units) -> Units:
+    """The units of all classes with n-grams that say next to nothing."""
+    return {name: dict.fromkeys(of_class, SILENT) for name, of_class in units.items()}
 
 
-def figures(examples: Examples, settings: Settings) -> str:
-    """Average precision of each class that is judged: both readers agree / high and mid."""
-    chances, labels = train(examples, settings).chances, examples.labels
+def of(
+    classes: str,
+    view_units: Units = SHIPPED.view_units,
+    dense_units: Units = SHIPPED.dense_units,
+) -> Settings:
+    """The shipped settings with other units, for some classes; the others are not trained."""
+    judged = {name: units if name in classes.split() else {} for name, units in view_units.items()}
+    return replace(SHIPPED, view_units=judged, dense_units=dense_units)
+
+
+def html_rows() -> Iterator[Row]:
+    """What is changed of the head for HTML, which does not judge adult pages."""
+    dense, views = SHIPPED.dense_units, SHIPPED.view_units
+    yield "as shipped", of("noise affiliate")
+    yield "without shape", of("noise", dense_units=without(dense, "shape"))
+    yield "without facts", of("noise affiliate", dense_units=without(dense, "facts"))
+    yield "n-grams alone", of("noise", dense_units=without(dense, "shape", "facts"))
+    yield "shape and facts alone", of("noise affiliate", view_units=silent(views))
+    for view in ("main", "page"):
+        left = of("noise affiliate", view_units=without(views, view))
+        yield f"without the n-grams of {view}", left
+
+
+def text_rows() -> Iterator[Row]:
+    """What is changed of the head for text alone; affiliate pages have n-grams alone there."""
+    dense, views = SHIPPED.dense_units, SHIPPED.view_units
+    yield "adult as shipped", of("adult")
+    yield "without lexicon", of("adult", dense_units=without(dense, "lexicon"))
+    yield "lexicon alone", of("adult", view_units=silent(views))
+    yield "noise and affiliate as shipped", of("noise affiliate")
+    yield "without shape", of("noise", dense_units=without(dense, "shape"))
+
+
+def print_row(name: str, chances: NDArray[np.float64], labels: Sequence[Label]) -> None:
+    """Prints the average precision of each class that is judged."""
     sure = np.array([label.confidence != "low" for label in labels])
     cells = []
     for place in range(len(CLASSES)):
@@ -71,7 +140,80 @@ def figures(examples: Examples, settings: Settings) -> str:
             average_precision(truth[rows], chances[rows, place]) for rows in (agreed, sure)
         )
         cells.append(f"{both:.3f} / {all_sure:.3f}" if judged else "–")
-    return " | ".join(cells)
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def print_html(pages: Pages) -> None:
+    """The rows of the head for HTML."""
+    examples = pages.as_html()
+    for name, settings in html_rows():
+        print_row(f"HTML, {name}", train(examples, settings).chances, pages.labels)
+
+
+def print_text(pages: Pages) -> None:
+    """The rows of the text head, judged on whole pages."""
+    examples = pages.as_text()
+    for name, settings in text_rows():
+        chances = train(examples, settings).chances[: len(pages.labels)]
+        print_row(f"text, {name}", chances, pages.labels)
+
+
+def print_words(pages: Pages) -> None:
+    """Rows with the whole page's words, or parts of speech, in the place of the main text."""
+    examples, judged = pages.as_html(), of("noise affiliate")
+    no_dense = without(SHIPPED.dense_units, "shape", "facts", "lexicon")
+    alone = of("noise affiliate", without(SHIPPED.view_units, "page"), no_dense)
+    lemmas, parts = zip(*map(words, pages.texts), strict=True)
+    for name, sequences, longest in (("words", lemmas, 2), ("parts of speech", parts, 4)):
+        replaced = replace(examples, ngrams=(examples.ngrams[0], counted(sequences, longest)))
+        row = f"HTML, {name} for the main text's n-grams"
+        print_row(row, train(replaced, judged).chances, pages.labels)
+        print_row(f"{name} alone", train(replaced, alone).chances, pages.labels)
+
+
+def print_fasttext(pages: Pages) -> None:
+    """The row of fastText, which knows no weights: every page counts alike."""
+    lines = [" ".join(excerpt(text).replace("\0", "").replace(" ", "")) for text in pages.texts]
+    lines = [line.replace("\n", LINE) for line in lines]
+    fold = folds(pages.labels, SHIPPED.n_folds)
+    chances = np.zeros((len(lines), len(CLASSES)))
+    for number in range(SHIPPED.n_folds):
+        model = fasttext_model(
+            [
+                f"{tags(label)} {line}"
+                for line, label, of_page in zip(lines, pages.labels, fold, strict=True)
+                if of_page != number
+            ]
+        )
+        for row in np.flatnonzero(fold == number):
+            said = dict(zip(*model.predict(lines[row], k=-1), strict=True))
+            chances[row] = [said.get(f"__label__{name}", 0.0) for name in CLASSES]
+    print_row("fastText, characters of the whole page", chances, pages.labels)
+
+
+def tags(label: Label) -> str:
+    """The classes of a page as fastText reads them; a page of none has a class of its own."""
+    names = [name for name, true in zip(CLASSES, label.truth, strict=True) if true]
+    return " ".join(f"__label__{name}" for name in names or ["none"])
+
+
+def fasttext_model(lines: Sequence[str]) -> fasttext.FastText._FastText:
+    """One yes or no a class, over 1- to 3-grams of characters."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "pages.txt")
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+        return fasttext.train_supervised(
+            str(path),
+            loss="ova",
+            dim=16,
+            epoch=10,
+            lr=0.5,
+            wordNgrams=3,
+            minCount=10,
+            bucket=2**BUCKET_BITS,
+            thread=1,
+            verbose=0,
+        )
 
 
 def words(text: str) -> tuple[list[str], list[str]]:
@@ -112,29 +254,29 @@ def tagger() -> fugashi.Tagger:
     return fugashi.Tagger(f'-d "{unidic_lite.DICDIR}"')
 
 
+PARTS: Mapping[str, Callable[[Pages], None]] = {
+    "html": print_html,
+    "text": print_text,
+    "words": print_words,
+    "fasttext": print_fasttext,
+}
+
+
 def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints the rows of each part that is asked for, as they come."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run")
-    parser.add_argument("labels", nargs="?", default="../shared/data/labels-dev.tsv")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; or all")
+    parser.add_argument("--labels", default="../shared/data/labels-dev.tsv")
     options = parser.parse_args()
-    known = [label for label in read_labels(options.labels) if label.language in JAPANESE]
-    documents = list(labelled_documents(options.run, known))
-    labels: list[Label] = [label for _, of_batch in documents for label in of_batch]
-    pages = [document for batch, _ in documents for document in features(batch)]
-    html = Examples.of("html", pages, labels)
-    text = Examples.of("text", [by_page_text(page) for page in pages], labels)
-    print(f"| {Path(options.run).name} | {' | '.join(CLASSES)} |\n|---|---|---|---|")
-    for name, settings in variations():
-        print(f"| HTML, {name} | {figures(html, settings)} |", flush=True)
-    for name, settings in variations():
-        if "alone" not in name and "facts" not in name:
-            print(f"| whole text, {name} | {figures(text, settings)} |", flush=True)
-    whole = [text for batch, _ in documents for text in batch["page_text"].to_pylist()]
-    lemmas, parts = zip(*map(words, whole), strict=True)
-    for name, sequences, longest in (("words", lemmas, 2), ("parts of speech", parts, 4)):
-        replaced = replace(html, ngrams=(html.ngrams[0], counted(sequences, longest)))
-        print(f"| HTML, page and its {name} | {figures(replaced, Settings())} |", flush=True)
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"there is no part {', '.join(sorted(unknown))}: {', '.join(PARTS)}")
+    pages = Pages.of_run(options.run, read_labels(options.labels))
+    print(f"| {len(pages.labels):,} pages | {' | '.join(CLASSES)} |\n|---|---|---|---|")
+    for part in options.parts or PARTS:
+        PARTS[part](pages)
 
 
 if __name__ == "__main__":
