@@ -5,11 +5,18 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classifiers.bundle import load as load_bundle
+from classifiers.evaluate import Judged, evaluate
+from classifiers.labels import CLASSES, Doubt, Label
+from classifiers.page import Evaluation
+from classifiers.page import render as evaluation_page
+from pipeline.compare import compare
 from pipeline.erase import erase
 from pipeline.errors import RunError
 from pipeline.jobs.group import group
@@ -20,13 +27,26 @@ from pipeline.report.pages import report
 from pipeline.rules import RULES
 from pipeline.run import Run
 from pipeline.selection.manifest import Manifest, add_export
-from pipeline.selection.recipe import ListFile, Recipe, Takedown, from_text, load, restored, shipped
+from pipeline.selection.recipe import (
+    Cut,
+    ListFile,
+    Recipe,
+    Takedown,
+    from_text,
+    load,
+    restored,
+    shipped,
+)
 from schemas import SHARDS
 from tests.browser import CHROMIUM, Reader, body, opened
 from tests.made_run import BUNDLE, InProcess, Page, make_run, selected
 from tests.planted import article, seeded
 
 HOSTILE = "<script>document.title='破られた'</script><img src=x onerror=alert(1)> & \"引用\""
+UNRULY = (
+    "</style></title></script>{{ 7 * 7 }}{% endif %}\" onmouseover='x' <base href=//spy.example>"
+    "<script>document.title='破られた'</script><img src=x onerror=alert(1)>"
+)
 BASE = "川沿いの道を歩いていると、向こうから犬を連れた老人がゆっくりと近づいてきた。"
 
 
@@ -99,6 +119,68 @@ def test_texts_of_the_crawl_cannot_speak_as_the_page(html: str) -> None:
     assert [tag for tag, _ in read.elements].count("script") == 1
     assert not [attributes for _, attributes in read.elements if "onerror" in attributes]
     assert HOSTILE in read.text
+
+
+def assert_says_nothing_itself(page: str, words: str) -> None:
+    """The words are on the page, as text: no element, handler, template or address is theirs."""
+    read = Reader(page)
+    tags = [tag for tag, _ in read.elements]
+    assert (tags.count("script"), tags.count("style")) == (1, 1)
+    assert not {"img", "iframe", "link", "base", "form", "object"} & set(tags)
+    names = {name for _, attributes in read.elements for name in attributes}
+    assert not [name for name in names if name.startswith("on")]
+    addresses = [attributes.get("href") for tag, attributes in read.elements if tag == "a"]
+    assert all(address and address.startswith("#") for address in addresses)
+    assert words in read.text
+
+
+def test_hosts_kinds_and_recipes_cannot_speak_as_the_page_of_a_comparison(tmp_path: Path) -> None:
+    pages = [
+        Page(
+            f"{n}番目の{UNRULY}" + chr(0x4E00 + n) * 60,
+            f"https://host.example.jp/{n}?{UNRULY}",
+            noise=0.9,
+            columns={"host": UNRULY, "page_type": UNRULY, "title": UNRULY},
+        )
+        for n in range(25)
+    ]
+    others = [Page(BASE * (n + 2), f"https://other.example.jp/{n}") for n in range(25)]
+    run = make_run(tmp_path / "run", {"t": pages + others})
+    named = UNRULY.replace("/", "∕")
+    recipes = [Recipe("all", duplicates=None), Recipe(named, scores={"noise": Cut(keep_below=0.5)})]
+    found = compare(run, recipes, InProcess(), BUNDLE, str(tmp_path / "compared"))
+    assert [alarm["host"] for alarm in found["alarms"]] == [UNRULY]
+    assert [(one["recipe"], one["kind"]) for one in found["shrunk"]] == [(named, UNRULY.lower())]
+    page = (tmp_path / "compared" / "comparison.html").read_text(encoding="utf-8")
+    for words in (UNRULY, UNRULY.lower(), named, f"all − {named}"):
+        assert_says_nothing_itself(page, words)
+
+
+def test_labels_and_texts_cannot_speak_as_the_page_of_an_evaluation() -> None:
+    labels = [
+        Label(
+            url=f"https://a.example.jp/{n}?{UNRULY}",
+            site=UNRULY,
+            owner=UNRULY,
+            truth=(n % 2 == 0, False, n % 3 == 0),
+            second=(n % 2 == 0, False, False),
+            hard_negative=frozenset({"noise"} if n % 2 else ()),
+            genre=UNRULY,
+            confidence="high",
+            language=UNRULY,
+        )
+        for n in range(24)
+    ]
+    chances = np.tile([[0.1, 0.9, 0.9], [0.9, 0.1, 0.1]], (12, 1))
+    texts = [f"{UNRULY}{BASE * 3}"] * len(labels)
+    lengths = np.full(len(labels), len(texts[0]))
+    judged = Judged(labels, chances, np.ones(len(labels), bool), lengths)
+    names = {"bundle": UNRULY, "run": UNRULY, "labels": UNRULY}
+    doubts = [Doubt(labels[0].url, "noise", True, False, UNRULY)]
+    figures = evaluate(judged, dict.fromkeys(CLASSES, 0.5), doubts)
+    page = evaluation_page(Evaluation(names, judged, texts, figures, load_bundle(), doubts, 3))
+    for words in (UNRULY, f"genre {UNRULY}", labels[1].url, f"{UNRULY}{BASE}"):
+        assert_says_nothing_itself(page, words)
 
 
 def test_the_figures_are_those_of_the_manifest(html: str, made: tuple[Run, Manifest]) -> None:
