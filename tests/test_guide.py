@@ -8,6 +8,7 @@ import click
 import pytest
 
 from pipeline.cli import cli
+from pipeline.selection.recipe import from_text
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "README.ja.md", "docs/guide.md", "docs/guide.ja.md")
@@ -37,12 +38,16 @@ def _without_prose(block: str) -> str:
 def test_every_command_that_is_shown_is_there_with_its_options(page: str) -> None:
     commands = _commands(page)
     assert commands
-    for _, name, *arguments in commands:
-        command = cli.get_command(click.Context(cli), name)
-        assert command is not None, f"{page}: there is no `seimai {name}`"
+    for _, *arguments in commands:
+        command: click.Command = cli
+        while isinstance(command, click.Group):
+            name = arguments.pop(0)
+            named = command.get_command(click.Context(command), name)
+            assert named is not None, f"{page}: there is no `seimai {name}`"
+            command = named
         known = {option for parameter in command.params for option in parameter.opts}
         shown = {argument for argument in arguments if argument.startswith("--")}
-        assert shown <= known, f"{page}: seimai {name} has no {shown - known}"
+        assert shown <= known, f"{page}: seimai {command.name} has no {shown - known}"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -52,6 +57,18 @@ def test_the_code_that_is_shown_runs(page: str) -> None:
     assert blocks
     for block in blocks:
         exec(compile(block, page, "exec"), {"text": text})  # noqa: S102 - our own pages
+
+
+@pytest.mark.parametrize("page", ["docs/guide.md", "docs/guide.ja.md"])
+def test_the_recipes_that_are_shown_are_taken(page: str) -> None:
+    recipes = [from_text(block) for block in _blocks(page, "yaml")]
+    assert [recipe.paragraphs.frequent for recipe in recipes] == ["keep", "cut"]
+
+
+def test_every_page_of_the_docs_is_linked_from_their_index() -> None:
+    pages = {path.name for path in (ROOT / "docs").iterdir() if path.suffix in {".md", ".tsv"}}
+    linked = re.findall(r"\]\(([^)#]+)\)", (ROOT / "docs/index.md").read_text(encoding="utf-8"))
+    assert pages - set(linked) == {"index.md"}
 
 
 @pytest.mark.parametrize(("english", "japanese"), PAIRS)
@@ -68,6 +85,6 @@ def test_both_languages_show_the_same_code(english: str, japanese: str) -> None:
 @pytest.mark.parametrize("page", [*PAGES, "docs/index.md"])
 def test_every_link_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    targets = [target for target in re.findall(r"\]\(([^)#]+)[)#]", text) if "://" not in target]
     for target in targets:
         assert ((ROOT / page).parent / target).exists(), f"{page}: {target} is not there"
