@@ -92,6 +92,16 @@ def test_no_decision_is_taken_by_the_clock_on_the_wall() -> None:
     assert not looked_at
 
 
+def test_stores_are_opened_by_one_door_where_secrets_are_refused() -> None:
+    """`schemas/reader.py` opens them too: training needs nothing else of the program."""
+    opening = {
+        path.relative_to(HOUSE).as_posix()
+        for path, node in nodes()
+        if isinstance(node, ast.Call) and dotted(node.func).startswith("fsspec.")
+    }
+    assert opening == {"pipeline/storage.py", "schemas/reader.py"}
+
+
 UNSPOKEN = "himitsu/no+kagi"
 URLS_WITH_SECRETS = [
     f"https://taro:{UNSPOKEN}@crawl.example/a.warc.gz",
