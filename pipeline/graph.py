@@ -19,15 +19,12 @@ from pipeline.errors import OptionError, WorkerError
 def run_in_process(work: Callable[[Any], None], task: object) -> None:
     """Do one task in this process.
 
-    The runner is named explicitly: Beam's default DirectRunner would first try to download
-    another one, and then fall back without a word.
+    The graph is the smallest that Beam can run, as it is built anew for every task. The runner is
+    named explicitly: Beam's default DirectRunner would first try to download another one, and then
+    fall back without a word.
     """
     with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
-        _ = (
-            pipeline
-            | "Plan" >> beam.Create([task], reshuffle=False)
-            | "Do" >> beam.ParDo(_Do(work))
-        )
+        _ = pipeline | beam.Impulse() | "Do" >> beam.ParDo(_DoOne(work, task))
 
 
 def run_on(
@@ -64,6 +61,18 @@ class _Do(beam.DoFn):
                 f"{task}: memory ran out. All other work is kept. Give the machine more memory or "
                 "use fewer --workers, then run the same command again."
             ) from error
+
+
+class _DoOne(_Do):
+    """Does the task that it brings along, once for each impulse."""
+
+    def __init__(self, work: Callable[[Any], None], task: object) -> None:
+        super().__init__(work)
+        self._task = task
+
+    def process(self, _impulse: bytes) -> None:
+        """Do the task."""
+        super().process(self._task)
 
 
 def check_options(beam_args: Sequence[str]) -> None:

@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass
 from pipeline import storage
 from pipeline.sources import Input, Span, spans
 
-SMALLEST_TASK = 4 << 20
+SMALLEST_TASK = 8 << 20
+"""A few seconds of work: what a Beam pipeline a task costs is a hundredth of it."""
+
 LARGEST_TASK = 1 << 30
 """A WARC of Common Crawl is about 1 GB: one task."""
 
@@ -43,7 +45,7 @@ class InputTask:
 
 
 def target_size(inputs: Sequence[Input]) -> int:
-    """Bytes of input a task should cover: a 64th of all, between 4 MiB and 1 GiB."""
+    """Bytes of input a task should cover: a 64th of all, between 8 MiB and 1 GiB."""
     total = sum(item.size for item in inputs)
     return min(max(total // TASKS_WANTED, SMALLEST_TASK), LARGEST_TASK)
 
