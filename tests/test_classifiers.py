@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.ablation import html_rows, text_rows
 from classifiers.bundle import Bundle, load
 from classifiers.evaluate import Judged, as_text, evaluate
 from classifiers.explain import explain, votes
@@ -418,3 +419,14 @@ class TestExplain:
     def test_says_the_chance_that_score_gives(self, bundle: Bundle) -> None:
         said = chances(bundle, RANKING)["affiliate"]
         assert f"affiliate: {said:.3f}" in list(explain(bundle, RANKING))
+
+
+class TestAblation:
+    def test_each_row_differs_from_the_shipped_settings_in_one_thing(self) -> None:
+        shipped = Settings()
+        for name, row in [*html_rows(), *text_rows()]:
+            judged = [known for known in CLASSES if row.view_units[known]]
+            views = any(row.view_units[known] != shipped.view_units[known] for known in judged)
+            dense = any(row.dense_units[known] != shipped.dense_units[known] for known in judged)
+            assert judged
+            assert views + dense == (0 if "as shipped" in name else 1), name
