@@ -30,8 +30,11 @@ NOT_JAPANESE_TEXT = "not_japanese.text"
 
 _NO_FACTS: dict[str, object] = {fact.name: None for fact in PAGE_FACTS}
 
-_NONE = pa.RecordBatch.from_pylist([], DOCUMENTS.arrow)
-"""Most batches of a crawl of the whole web hold no document: they must cost nothing here."""
+_NONE = pa.RecordBatch.from_arrays(
+    [pa.nulls(0, column.type) for column in DOCUMENTS.arrow], schema=DOCUMENTS.arrow
+)
+"""Most batches of a crawl of the whole web hold no document: they must cost nothing here. Made of
+arrays, since to make one of Python objects Arrow loads pandas."""
 
 
 @dataclass(slots=True)
