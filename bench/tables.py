@@ -47,8 +47,8 @@ def page(figures: Results) -> str:
     parts = [_HEAD, *_machine(figures)]
     for name in TASKS:
         parts += _contest(name, figures)
-    parts += [*_targets(figures), *_stages(figures), *_lengths(figures), *_shares(figures)]
-    parts += [*_scaling(figures), *_grouping(figures), *_snapshot(figures)]
+    parts += [*_targets(figures), *_stages(figures), *_classifiers(figures), *_lengths(figures)]
+    parts += [*_shares(figures), *_scaling(figures), *_grouping(figures), *_snapshot(figures)]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -144,6 +144,7 @@ def _targets(figures: Results) -> Iterator[str]:
             "180",
             number("select.1000000.default.seconds"),
         ),
+        ("classifiers, documents a second of a core", "1,000", number("classifiers.docs_per_s")),
         ("Beam's share, less than", "0.05", number("share.beam")),
         ("Beam, tasks, digests and Parquet, less than", "0.08", number("share.all")),
     ]
@@ -245,6 +246,19 @@ def _scaling(figures: Results) -> Iterator[str]:
             f"copies, {spread(figures, 't2.many.us_of_processor')} µs of processor time a "
             f"document, {figures['t2.many.memory_mb']:,.0f} MB.\n"
         )
+
+
+def _classifiers(figures: Results) -> Iterator[str]:
+    steps = [key for key in figures if re.fullmatch(r"classifiers\.[^.]+\.us", key)]
+    if not steps:
+        return
+    yield "## Classifiers\n"
+    yield (
+        "By step, over both texts of a page (`make bench-classifiers`); *noun share* is what "
+        "morphology costs a document that is analysed.\n"
+    )
+    rows = [[key.split(".")[1].replace("_", " "), spread(figures, key)] for key in steps]
+    yield from table(["step", "µs a document"], rows)
 
 
 def _lengths(figures: Results) -> Iterator[str]:
