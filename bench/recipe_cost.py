@@ -28,8 +28,8 @@ from pathlib import Path
 
 import click
 
+from pipeline import storage
 from pipeline.run import Run
-from pipeline.selection.parts import read_columns
 from pipeline.selection.selected import Selected
 
 CLASSES = ("noise", "affiliate", "adult")
@@ -156,7 +156,7 @@ def _verdicts(run: Run, selection: str) -> Iterator[tuple[str, bool, list[str]]]
     selected = Selected.stored(run, selection)
     for part, decided in zip(selected.parts, selected.decided, strict=True):
         urls = part.read(["url"])["url"].to_pylist()
-        verdicts = read_columns(decided, ["kept", "reasons"])
+        verdicts = storage.read_table(decided, ["kept", "reasons"])
         for url, is_kept, reasons in zip(
             urls, verdicts["kept"].to_pylist(), verdicts["reasons"].to_pylist(), strict=True
         ):

@@ -212,8 +212,7 @@ def _batches(path: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _scores(path: str) -> pa.Table:
-    with storage.open_read(path) as file:
-        return pq.read_table(file, columns=["id", *CLASSES])
+    return storage.read_table(path, ["id", *CLASSES])
 
 
 def _parts(folder: str, role: str) -> Mapping[str, str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline import storage
@@ -294,8 +293,7 @@ def _samples(
 
 
 def _kept(path: str) -> Mask:
-    with storage.open_read(path) as file:
-        column = pq.read_table(file, columns=["kept"], use_threads=False)["kept"]
+    column = storage.read_table(path, ["kept"])["kept"]
     return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False), bool)
 
 

@@ -74,8 +74,7 @@ def erase(run: Run, listed: Takedown) -> Erased:
 def _erase_part(folder: str, commit: Commit, hosts: Entries, urls: Entries) -> set[str]:
     """Commit a part anew without the listed texts; the ids that lost theirs."""
     path = part_path(folder, commit, "documents")
-    with storage.open_read(path) as file:
-        wanted = _wanted(pq.read_table(file, columns=["id", "host", "url", "flags"]), hosts, urls)
+    wanted = _wanted(storage.read_table(path, ["id", "host", "url", "flags"]), hosts, urls)
     if not wanted:
         return wanted
     with Attempt(folder, commit.task, commit.settings) as attempt:
@@ -85,8 +84,8 @@ def _erase_part(folder: str, commit: Commit, hosts: Entries, urls: Entries) -> s
             for batch in pq.ParquetFile(file).iter_batches(BATCH_ROWS):
                 gone = pc.is_in(batch["id"], ids).to_numpy(zero_copy_only=False)
                 documents.write(blanked(batch, gone))
-        with storage.open_read(part_path(folder, commit, "problems")) as file:
-            attempt.table("problems", PROBLEMS.arrow).write(pq.read_table(file))
+        problems = storage.read_table(part_path(folder, commit, "problems"))
+        attempt.table("problems", PROBLEMS.arrow).write(problems)
         for name, count in commit.counters.items():
             attempt.count(name, count)
         attempt.count("erased", len(wanted))
@@ -133,8 +132,7 @@ def _stale(run: Run, hosts: Entries, urls: Entries) -> list[str]:
         folder = run.selected(name)
         for shard in storage.names(folder):
             if shard.startswith("shard-"):
-                with storage.open_read(storage.join(folder, shard)) as file:
-                    rows = pq.read_table(file, columns=["host", "url"])
+                rows = storage.read_table(storage.join(folder, shard), ["host", "url"])
                 if np.any(_listed(rows, hosts, urls)):
                     stale.append(f"{name}/{shard}")
     return stale

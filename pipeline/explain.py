@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from classifiers.bundle import Bundle, load
 from classifiers.explain import votes
+from pipeline import storage
 from pipeline.documents import from_texts
 from pipeline.errors import OptionError, RunError
 from pipeline.rules import RULES
@@ -20,7 +21,7 @@ from pipeline.selection import decisions
 from pipeline.selection.cutting import CutPolicy
 from pipeline.selection.decisions import Judge
 from pipeline.selection.manifest import Manifest
-from pipeline.selection.parts import Part, read_columns
+from pipeline.selection.parts import Part
 from pipeline.selection.recipe import CLASSIFIERS, Recipe
 from pipeline.selection.selected import Selected
 from schemas import GROUPS, SCORES
@@ -265,7 +266,7 @@ def _find(selected: Selected, column: str, wanted: str) -> Iterator[_Found]:
             _row(part.read(_READ), row),
             _row(part.read(SCORES.names), row),
             _row(part.read(GROUPS.names), row),
-            _row(read_columns(decided, None), row),
+            _row(storage.read_table(decided), row),
         )
 
 

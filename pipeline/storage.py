@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from pipeline.errors import OptionError, RunError
@@ -130,6 +131,12 @@ def read_many(paths: list[str]) -> list[bytes]:
     store = filesystem(paths[0])
     found = store.cat([store._strip_protocol(path) for path in paths])
     return [found[store._strip_protocol(path)] for path in paths]
+
+
+def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Some columns of a Parquet file, in that order; all of them for None."""
+    with open_read(path) as file:
+        return pq.read_table(file, columns=columns and list(columns), use_threads=False)
 
 
 def sha256(path: str) -> str:

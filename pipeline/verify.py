@@ -323,8 +323,7 @@ def _kept(folder: str, said: Manifest) -> Iterable[str]:
         return
     kept, shards = _Multiset(), _Multiset()
     for name in named:
-        with storage.open_read(storage.join(home, name)) as file:
-            rows = pq.read_table(file, columns=["id", "kept", "reasons"])
+        rows = storage.read_table(storage.join(home, name), ["id", "kept", "reasons"])
         without = pc.equal(pc.list_value_length(rows["reasons"]), 0)
         if not rows["kept"].equals(without):
             yield f"{home}/{name}: a document is kept with reasons, or left out without any."
@@ -352,5 +351,4 @@ class _Multiset:
 
 
 def _column(path: str, name: str) -> pa.ChunkedArray:
-    with storage.open_read(path) as file:
-        return pq.read_table(file, columns=[name])[name]
+    return storage.read_table(path, [name])[name]

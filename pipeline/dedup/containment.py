@@ -29,7 +29,7 @@ from pipeline import storage
 from pipeline.dedup.buckets import in_company, mixed
 from pipeline.dedup.exchange import receive
 from pipeline.dedup.signatures import batches
-from pipeline.dedup.stages import HELD, Pack, Part, Partition, Stage, id_words, read_part
+from pipeline.dedup.stages import HELD, Pack, Part, Partition, Stage, id_words
 from pipeline.dedup.survivors import FLOOR
 from pipeline.hosts import registered_domain
 from pipeline.tasks import Attempt
@@ -213,7 +213,8 @@ class Named(Stage[Pack]):
     def fill(self, attempt: Attempt, task: Pack) -> None:
         """Write what each document learns of its container."""
         chosen = receive(task.containers, CONTAINER)
-        ids = np.concatenate([id_words(read_part(part, ["id"])["id"]) for part in task.parts])
+        columns = [storage.read_table(part.path, ["id"])["id"] for part in task.parts]
+        ids = np.concatenate([id_words(column) for column in columns])
         held = np.empty(len(chosen), HELD)
         held["row"] = chosen["inner_at"][:, 1]
         held["contained_in"] = ids[chosen["outer_at"][:, 1]]

@@ -28,7 +28,6 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline import storage
 from pipeline.dedup.signatures import SHINGLE_CHARS, similarity, slots
@@ -511,11 +510,7 @@ def _threshold(shapes: Iterable[object]) -> float:
 
 
 def _read(paths: Sequence[str], columns: list[str]) -> pa.Table:
-    tables = []
-    for path in paths:
-        with storage.open_read(path) as file:
-            tables.append(pq.read_table(file, columns=columns))
-    return pa.concat_tables(tables).combine_chunks()
+    return pa.concat_tables(storage.read_table(path, columns) for path in paths).combine_chunks()
 
 
 def _read_list(path: str) -> dict[str, tuple[str, list[str]]]:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline import storage
 from pipeline.dedup.buckets import BAND_ROW, BandShape, band_keys, sketches
 from pipeline.dedup.exchange import Slice, receive, send
 from pipeline.dedup.joined import Renaming
@@ -35,7 +36,6 @@ from pipeline.dedup.stages import (
     id_words,
     look_up,
     partition_of,
-    read_part,
     same_contents,
 )
 from pipeline.tasks import Attempt
@@ -66,7 +66,7 @@ class OldPart:
 
     def places(self) -> pa.Table:
         """What is known of each document's groups."""
-        places = read_part(self.groups, list(_PLACE))
+        places = storage.read_table(self.groups.path, list(_PLACE))
         for renaming in self.renamings:
             places = renaming.apply(places)
         return places
@@ -114,7 +114,8 @@ class Known(Stage[OldPack]):
     def fill(self, attempt: Attempt, task: OldPack) -> None:
         """Write band rows and known contents."""
         columns = ["content_hash", "signature"]
-        documents = pa.concat_tables(read_part(part.documents, columns) for part in task.parts)
+        paths = [part.documents.path for part in task.parts]
+        documents = pa.concat_tables(storage.read_table(path, columns) for path in paths)
         groups = pa.concat_tables(part.places() for part in task.parts)
         known = np.empty(documents.num_rows, KNOWN)
         known["hash"] = hash_words(documents["content_hash"])

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline import storage
@@ -171,7 +170,7 @@ def _names(folder: str, settings: str, role: str) -> _Names:
             f"{folder}: what was joined is not all there, or is of another grouping than the run. "
             "Group the run `--against` the old one again."
         )
-    read = [_read(part_path(folder, one, role)) for one in done]
+    read = [storage.read_table(part_path(folder, one, role)) for one in done]
     table = pa.concat_tables(read).combine_chunks()
     old = packed(table["id"].combine_chunks())
     order = np.argsort(old)
@@ -195,8 +194,3 @@ def leading_bits(ids: pa.Array) -> NDArray[np.uint64]:
     [255]
     """
     return packed(ids).view(">u8")[::2].astype(np.uint64)
-
-
-def _read(path: str) -> pa.Table:
-    with storage.open_read(path) as file:
-        return pq.read_table(file, use_threads=False)

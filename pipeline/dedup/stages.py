@@ -24,7 +24,6 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline import storage
@@ -176,9 +175,8 @@ class Occurrences(Stage[Pack]):
 
     def fill(self, attempt: Attempt, task: Pack) -> None:
         """Write occurrences and signatures."""
-        documents = pa.concat_tables(
-            read_part(part, ["id", "content_hash", "signature"]) for part in task.parts
-        )
+        columns = ["id", "content_hash", "signature"]
+        documents = pa.concat_tables(storage.read_table(part.path, columns) for part in task.parts)
         rows = np.empty(documents.num_rows, OCCURRENCE)
         rows["id"] = id_words(documents["id"])
         rows["hash"] = hash_words(documents["content_hash"])
@@ -397,12 +395,6 @@ def id_column(words: _Words) -> pa.Array:
     ends = np.arange(len(words) + 1, dtype=np.int64) * 32
     column = pa.LargeStringArray.from_buffers(len(words), pa.py_buffer(ends), pa.py_buffer(digits))
     return column.cast(pa.string())
-
-
-def read_part(part: Part, columns: list[str]) -> pa.Table:
-    """Some columns of a part."""
-    with storage.open_read(part.path) as file:
-        return pq.read_table(file, columns=columns)
 
 
 def _keys(words: _Words) -> tuple[_Words, _Words]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pipeline import storage
 from pipeline.dedup.exchange import receive
 from pipeline.dedup.paragraphs import COUNT, host_numbers, marks, paragraphs
-from pipeline.dedup.stages import PLACE, Part, Stage, id_column, id_words, read_part
+from pipeline.dedup.stages import PLACE, Part, Stage, id_column, id_words
 from pipeline.tasks import Attempt
 from schemas import FREQUENT_PARAGRAPHS, GROUPS
 
@@ -32,7 +32,7 @@ class Groups(Stage[Part]):
 
     def fill(self, attempt: Attempt, task: Part) -> None:
         """Write the part."""
-        ids = read_part(task, ["id"])["id"]
+        ids = storage.read_table(task.path, ["id"])["id"]
         places = receive(task.places, PLACE)
         is_held = ~np.isnan(places["containment"])
         marked = _marked(task) if self.paragraphs else _unmarked(task.rows)

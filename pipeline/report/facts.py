@@ -130,7 +130,7 @@ def gather(selected: Selected) -> Facts:
     measured = [histogram.column for histogram in facts.histograms]
     for number, (part, path) in enumerate(zip(parts, decided, strict=True)):
         columns = part.read(dict.fromkeys([*measured, "id", "host", "crawl_time"]))
-        verdict = _read(path, ["kept", "reasons"])
+        verdict = storage.read_table(path, ["kept", "reasons"])
         kept = np.asarray(verdict["kept"].combine_chunks().to_numpy(zero_copy_only=False), bool)
         for histogram in facts.histograms:
             values = decisions.numbers(columns[histogram.column].combine_chunks())
@@ -305,11 +305,6 @@ def _problems(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
     left = PROBLEMS_SHOWN
     for run, commit in ((one, commit) for one in runs for commit in one.extracted().values()):
         if left and "problems" in commit.files and commit.files["problems"].rows:
-            rows = _read(part_path(run.documents, commit, "problems"), None).slice(0, left)
+            rows = storage.read_table(part_path(run.documents, commit, "problems")).slice(0, left)
             left -= rows.num_rows
             yield from rows.to_pylist()
-
-
-def _read(path: str, columns: list[str] | None) -> pa.Table:
-    with storage.open_read(path) as file:
-        return pq.read_table(file, columns=columns, use_threads=False)

@@ -96,15 +96,9 @@ class Part:
             return pa.table({})
         if table is GROUPS and self.renamings:
             names = [name for name, size in ROLES.values() if size in columns]
-            read = read_columns(self.paths["groups"], [*dict.fromkeys([*columns, *names])])
+            read = storage.read_table(self.paths["groups"], [*dict.fromkeys([*columns, *names])])
             return joined_groups(read, self.renamings).select(columns)
-        return read_columns(self.paths[table.name], columns)
-
-
-def read_columns(path: str, columns: Sequence[str] | None) -> pa.Table:
-    """Some columns of a file, in that order; all of them for None."""
-    with storage.open_read(path) as file:
-        return pq.read_table(file, columns=columns and list(columns), use_threads=False)
+        return storage.read_table(self.paths[table.name], columns)
 
 
 def joined_groups(groups: pa.Table, renamings: Iterable[Renaming]) -> pa.Table:

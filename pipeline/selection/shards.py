@@ -23,7 +23,7 @@ from pipeline import storage
 from pipeline.dedup.joined import Renaming
 from pipeline.selection import cutting, masking
 from pipeline.selection.cutting import CutPolicy
-from pipeline.selection.parts import Part, joined_groups, read_columns
+from pipeline.selection.parts import Part, joined_groups
 from pipeline.selection.recipe import Recipe, ShardSizes
 from pipeline.tasks import Attempt
 from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS
@@ -313,11 +313,11 @@ def _kept_rows(piece: Slice, source: Source, policy: CutPolicy) -> pa.Table:
 @lru_cache(maxsize=4)
 def _beside(source: Source) -> pa.Table:
     """All that stands beside a part's documents: small, and asked for slice after slice."""
-    groups = read_columns(source.groups, GROUPS.names[1:])
+    groups = storage.read_table(source.groups, GROUPS.names[1:])
     tables = (
-        read_columns(source.scores, SCORES.names[1:]),
+        storage.read_table(source.scores, SCORES.names[1:]),
         joined_groups(groups, source.renamings),
-        read_columns(source.decisions, ["kept", *cutting.CUT]),
+        storage.read_table(source.decisions, ["kept", *cutting.CUT]),
     )
     return pa.table({name: table[name] for table in tables for name in table.column_names})
 
@@ -328,4 +328,4 @@ def _order(ids: Sequence[str], seed: int, *window: int) -> pa.Array:
 
 
 def _column(path: str, name: str) -> pa.ChunkedArray:
-    return read_columns(path, [name])[name]
+    return storage.read_table(path, [name])[name]
