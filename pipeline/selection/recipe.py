@@ -60,23 +60,7 @@ ROBOTS = ("noai", "noimageai", "noarchive", "noindex", "nosnippet")
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
-_KEYS = (
-    "extends",
-    "description",
-    "takedown",
-    "robots",
-    "crawl_time",
-    "flags",
-    "ranges",
-    "scores",
-    "paragraphs",
-    "duplicates",
-    "caps",
-    "sample",
-    "mask",
-    "shards",
-    "seed",
-)
+_KEYS = ("extends", "description", *ORDER[1:], "shards", "seed")  # nobody asks for `erased`
 _MAX_EXTENDS = 16
 _PERCENT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?%")
 _SIZE = re.compile(r"([0-9]+) ?(|[KMG]i?B)")
