@@ -24,7 +24,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from classifiers.features import DENSE, VIEWS, Features, Head, features
-from classifiers.heads import BY_TEXT, LinearHead, ViewWeights
+from classifiers.heads import BY_TEXT, LinearHead, ViewWeights, as_chances
 from classifiers.labels import CLASSES
 from classifiers.morphology import noun_share
 from classifiers.stored import LARGEST_FILE, head_arrays
@@ -112,8 +112,7 @@ class Bundle:
     def chances(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
         """Returns the calibrated chance of each of `CLASSES` for each document, float32."""
         log_odds = [self._log_odds(seen) for seen in features(batch)]
-        chances = 1 / (1 + np.exp(-np.array(log_odds).reshape(-1, len(CLASSES))))
-        return chances.astype(np.float32)
+        return as_chances(np.array(log_odds).reshape(-1, len(CLASSES))).astype(np.float32)
 
     def _log_odds(self, document: Features) -> NDArray[np.float64]:
         html, text = self.heads["html"], self.heads["text"]

@@ -25,7 +25,7 @@ from classifiers.bundle import Bundle
 from classifiers.evaluate import SELECTIONS
 from classifiers.facts import has_html
 from classifiers.features import Head
-from classifiers.heads import BY_TEXT, LinearHead
+from classifiers.heads import BY_TEXT, LinearHead, as_chances
 from classifiers.labels import CLASSES, Label, alike, folds, summary
 from classifiers.metrics import Chances, Truth, brier, calibration_error
 from classifiers.runs import text_alone
@@ -52,7 +52,7 @@ class Line:
 
     def chances(self, log_odds: LogOdds) -> Chances:
         """Returns the chances of what was said with these log-odds."""
-        return _as_chances(log_odds * self.slope + self.offset)
+        return as_chances(log_odds * self.slope + self.offset)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def measure(evidence: Evidence, place: int) -> dict[str, dict[str, Any]]:
     fold = folds(evidence.labels)
     found = {}
     for way, fit in _FITS.items():
-        chances = _as_chances(evidence.log_odds)
+        chances = as_chances(evidence.log_odds)
         for number in np.unique(fold):
             own, others = fold == number, fold != number
             if len(set(evidence.truth[others].tolist())) == 2:
@@ -287,11 +287,6 @@ def _as_log_odds(chances: NDArray[np.floating]) -> LogOdds:
     bounded = np.clip(chances.astype(np.float64), _SUREST, 1 - _SUREST)
     log_odds: LogOdds = np.log(bounded / (1 - bounded))
     return log_odds
-
-
-def _as_chances(log_odds: LogOdds) -> Chances:
-    chances: Chances = 1 / (1 + np.exp(-log_odds))
-    return chances
 
 
 def _figures(truth: Truth, chances: Chances) -> dict[str, float | None]:

@@ -25,6 +25,12 @@ those owners (`docs/decisions/06-classifiers.md`).
 _LANES: Final = 4
 
 
+def as_chances(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turns log-odds into chances, of the same shape."""
+    chances: NDArray[np.float64] = 1 / (1 + np.exp(-log_odds))
+    return chances
+
+
 @dataclass(frozen=True)
 class ViewWeights:
     """What the n-grams of one view say.

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from classifiers import calibrate
 from classifiers.evaluate import Judged, evaluate
 from classifiers.facts import has_html
 from classifiers.features import (
@@ -29,7 +30,7 @@ from classifiers.features import (
     family_of,
     features,
 )
-from classifiers.heads import BY_TEXT, LinearHead, ViewWeights, over_cuts
+from classifiers.heads import BY_TEXT, LinearHead, ViewWeights, as_chances, over_cuts
 from classifiers.labels import CLASSES, Label, folds, groups, summary
 from classifiers.metrics import threshold_at_precision
 from classifiers.ngrams import BUCKET_BITS, Counter
@@ -265,10 +266,8 @@ def platt(
             fitted[:, place] = 1, 0
             continue
         trust = _trust(labels, place, settings)
-        model = LogisticRegression(C=1e6).fit(
-            log_odds[sure, place, None], truth[sure, place], trust[sure]
-        )
-        fitted[:, place] = model.coef_[0, 0], model.intercept_[0]
+        line = calibrate.platt(log_odds[sure, place], truth[sure, place], trust[sure])
+        fitted[:, place] = line.slope, line.offset
     return fitted
 
 
@@ -286,7 +285,7 @@ def cross_calibrated(
         slope, offset = platt(
             log_odds[others], truth[others], [labels[row] for row in others], settings
         )
-        chances[own] = 1 / (1 + np.exp(-(log_odds[own] * slope + offset)))
+        chances[own] = as_chances(log_odds[own] * slope + offset)
     return chances
 
 
