@@ -18,7 +18,6 @@ page in ten is the first half of the page before it. They have nothing to do wit
 import argparse
 import itertools
 import multiprocessing
-import resource
 import shutil
 import tempfile
 import threading
@@ -34,6 +33,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from bench import results
+from bench.measure import spent_in_all
 from pipeline.execution import Execution
 from pipeline.jobs.group import LINKS_FOR_ONE_WORKER, InTexts, group
 from pipeline.run import Run
@@ -197,7 +197,7 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequ
     """Group a run and print what that took."""
     watch = Watch(Path(run.groups))
     limit = 0 if options.rounds else LINKS_FOR_ONE_WORKER
-    start, used = time.perf_counter(), _processor_seconds()
+    start, used = time.perf_counter(), spent_in_all()
     with watch.looking(), Timed(options.workers) as execution:
         found = group(
             run,
@@ -206,7 +206,7 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequ
             in_texts=InTexts(options.contained, options.paragraphs),
             links_for_one_worker=limit,
         )
-    seconds, used = time.perf_counter() - start, _processor_seconds() - used
+    seconds, used = time.perf_counter() - start, spent_in_all() - used
     for name, step in execution.seconds.items():
         print(f"    {name:<28} {step:8.1f} s")
     print(
@@ -227,12 +227,6 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequ
             **results.describe_machine("group"),
         }
     )
-
-
-def _processor_seconds() -> float:
-    """Of this process and of those that it has started and that have ended."""
-    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main() -> None:

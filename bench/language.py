@@ -12,7 +12,6 @@ import gzip
 import io
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from numpy.typing import NDArray
 
 from bench.labelled_crawl import LabelledPage, labelled_pages
+from bench.measure import processor_seconds
 from pipeline.decode import decode
 from pipeline.html import extract
 from pipeline.language import JAPANESE_CUT, ja_scores, may_be_japanese, text_to_judge
@@ -89,12 +89,7 @@ def _read(stream: bytes, judge: Callable[[bytes, str | None, str | None], bool])
 
 def _seconds(work: Callable[[], object]) -> float:
     """Processor time of the best of three runs: the machine may be shared."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
+    return min(processor_seconds(work) for _ in range(3))
 
 
 def measure_text(pages: Sequence[LabelledPage]) -> None:

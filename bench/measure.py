@@ -47,7 +47,7 @@ def take(
     Raises:
         CommandFailedError: if it ends with an error, or is not done in time.
     """
-    begun, before = time.perf_counter(), _processor_seconds()
+    begun, before = time.perf_counter(), spent_below()
     with subprocess.Popen(
         arguments,
         env={**os.environ, **(environment or {})},
@@ -64,7 +64,7 @@ def take(
         memory = watch.end()
     if process.returncode:
         raise CommandFailedError(said.decode("utf-8", "replace")[-2_000:])
-    return Taken(wall, _processor_seconds() - before, memory)
+    return Taken(wall, spent_below() - before, memory)
 
 
 def together(commands: Sequence[Sequence[str]]) -> Taken:
@@ -73,7 +73,7 @@ def together(commands: Sequence[Sequence[str]]) -> Taken:
     Raises:
         CommandFailedError: if one of them fails.
     """
-    begun, before = time.perf_counter(), _processor_seconds()
+    begun, before = time.perf_counter(), spent_below()
     processes = [subprocess.Popen(arguments) for arguments in commands]
     watches = [_MemoryWatch(process.pid) for process in processes]
     codes = [process.wait() for process in processes]
@@ -81,7 +81,17 @@ def together(commands: Sequence[Sequence[str]]) -> Taken:
     memory = sum(watch.end() for watch in watches)
     if any(codes):
         raise CommandFailedError(f"exit codes {codes}")
-    return Taken(wall, _processor_seconds() - before, memory)
+    return Taken(wall, spent_below() - before, memory)
+
+
+def spent_below() -> float:
+    """Processor seconds of all processes that this one has started and that have ended."""
+    return _spent(resource.RUSAGE_CHILDREN)
+
+
+def spent_in_all() -> float:
+    """Processor seconds of this process and of those that it has started and that have ended."""
+    return _spent(resource.RUSAGE_SELF) + spent_below()
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
@@ -91,9 +101,8 @@ def processor_seconds(work: Callable[[], object]) -> float:
     return time.process_time() - begun
 
 
-def _processor_seconds() -> float:
-    """Of all processes that this one has started and that have ended, and of theirs."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+def _spent(whose: int) -> float:
+    used = resource.getrusage(whose)
     return used.ru_utime + used.ru_stime
 
 

@@ -11,7 +11,6 @@ beside it the bare loop of the WARC library over the same file, which is the cei
 
 import argparse
 import gzip
-import time
 from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from bench import results
 from bench.labelled_crawl import LabelledPage, labelled_pages
+from bench.measure import processor_seconds
 from pipeline import sources
 from pipeline.jobs.extract import ExtractTask
 from pipeline.language import may_be_japanese
@@ -76,11 +76,7 @@ def record(page: LabelledPage) -> bytes:
 
 def seconds(work: Callable[[], object]) -> float:
     """Processor seconds of some work, the median of some rounds after one that warms up."""
-    times = []
-    for _ in range(ROUNDS + 1):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
+    times = [processor_seconds(work) for _ in range(ROUNDS + 1)]
     return median(times[1:])
 
 

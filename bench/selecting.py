@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench import results
+from bench.measure import spent_in_all
 from pipeline import hosts
 from pipeline.execution import Execution
 from pipeline.jobs.select import select
@@ -141,12 +142,6 @@ def _rows(table: Table, columns: dict[str, object]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=table.arrow)
 
 
-def processor_seconds() -> float:
-    """Of this process and of the workers that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -159,10 +154,10 @@ def main() -> None:
     shutil.rmtree(asked.folder / "selected", ignore_errors=True)
     run = Run(str(asked.folder))
     for name in ("default", "strict"):
-        begun, busy = time.perf_counter(), processor_seconds()
+        begun, busy = time.perf_counter(), spent_in_all()
         with Execution(asked.workers) as execution:
             made = select(run, recipe.load(name), name, execution, BUNDLE)
-        seconds, busy = time.perf_counter() - begun, processor_seconds() - busy
+        seconds, busy = time.perf_counter() - begun, spent_in_all() - busy
         results.add({f"select.{asked.rows}.{name}.seconds": seconds})
         totals = made["totals"]
         sys.stdout.write(

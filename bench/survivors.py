@@ -7,12 +7,12 @@ for single clusters of 20,000 members with 500 and with 5,000 survivors.
 """
 
 import sys
-import time
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from bench.measure import processor_seconds
 from pipeline.dedup.survivors import MEMBERS, KeepPolicy, remove_copies
 
 SLOTS = 128
@@ -48,12 +48,7 @@ def members(families: NDArray[np.int64], clusters: NDArray[np.int64], seed: int 
 
 def seconds(table: pa.Table) -> float:
     """Processor seconds of removing the copies, the least of some tries."""
-    tries = []
-    for _ in range(TRIES):
-        begun = time.process_time()
-        remove_copies(table, KeepPolicy())
-        tries.append(time.process_time() - begun)
-    return min(tries)
+    return min(processor_seconds(lambda: remove_copies(table, KeepPolicy())) for _ in range(TRIES))
 
 
 def main() -> None:
