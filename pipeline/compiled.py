@@ -1,0 +1,41 @@
+"""Loops over characters as machine code: the one place that knows numba.
+
+Some of what is asked of a text is a walk from one character to the next, with a state. numpy can
+say it only by several arrays as long as the text; a plain loop says it as it is, and numba
+compiles that loop, which is then three to ten times as fast as numpy (`docs/decisions/01`).
+
+A compiled loop takes arrays and numbers and gives arrays and numbers. What it calls and the
+constants that it reads stand in its own file: what was compiled is kept beside that file, and kept
+until that file changes. Tables come as arguments, or they would be copied into the code.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+from numba import njit
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def compiled(loop: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compiles a loop when it is first called, and keeps the code for the next process.
+
+    Where nothing can be written beside the file, nor in the user's cache (`NUMBA_CACHE_DIR` names
+    another place), each process compiles anew, which takes some seconds.
+
+    >>> import numpy as np
+    >>> @compiled
+    ... def longest_run(codes):
+    ...     longest = run = 0
+    ...     for at in range(len(codes)):
+    ...         run = run + 1 if at and codes[at] == codes[at - 1] else 1
+    ...         longest = max(longest, run)
+    ...     return longest
+    >>> longest_run(np.frombuffer("あーーー".encode("utf-32-le"), np.uint32))
+    3
+    """
+    try:
+        return cast("Callable[_P, _R]", njit(cache=True)(loop))
+    except RuntimeError:  # numba: "no locator available": no place to write to
+        return cast("Callable[_P, _R]", njit(loop))
