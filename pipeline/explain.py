@@ -3,8 +3,6 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pyarrow as pa
@@ -15,18 +13,17 @@ from classifiers.explain import votes
 from pipeline import storage
 from pipeline.documents import from_texts
 from pipeline.errors import OptionError, RunError
-from pipeline.rules import RULES
 from pipeline.run import Run
 from pipeline.selection import decisions
 from pipeline.selection.cutting import CutPolicy
 from pipeline.selection.decisions import Judge
 from pipeline.selection.manifest import Manifest
 from pipeline.selection.parts import Part
+from pipeline.selection.reasons import Reason, in_words, remedy
 from pipeline.selection.recipe import CLASSIFIERS, Recipe
 from pipeline.selection.selected import Selected
 from schemas import GROUPS, SCORES
 
-_RULES = {rule.name: rule for rule in RULES}
 _READ = [
     "id",
     "url",
@@ -41,15 +38,6 @@ _READ = [
 ]
 _MOST_STORIES = 20
 _EVIDENCE = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason against a document, as the decisions hold it."""
-
-    rule: str
-    value: float | None
-    threshold: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,146 +100,6 @@ def explain_text(text: str, recipe: Recipe) -> str:
         *_harmless_flags(columns["flags"][0].as_py(), found),
     ]
     return "\n".join(lines)
-
-
-def in_words(reason: Reason) -> str:
-    """A reason as a sentence, with its value and threshold.
-
-    >>> in_words(Reason("noise.keep_below", 0.97, 0.8))
-    'noise.keep_below: noise is 0.97; the recipe keeps documents below 0.8.'
-    """
-    because, _ = _wording(reason.rule)
-    return f"{reason.rule}: {because.format_map(_facts(reason))}"
-
-
-def remedy(reason: Reason) -> str:
-    """What would have to change so that this reason no longer holds.
-
-    >>> remedy(Reason("cap.host", 12.0, 10.0))
-    'raise `caps.host` to at least 12'
-    """
-    _, otherwise = _wording(reason.rule)
-    return otherwise.format_map(_facts(reason))
-
-
-_WORDING = (
-    (
-        decisions.ERASED,
-        "its text was erased from the run.",
-        "change nothing: the text is gone for good",
-    ),
-    (
-        decisions.REPEATED,
-        "it was read before: the same address, time and bytes, which are judged there.",
-        "change nothing: a document can be in the shards once",
-    ),
-    (
-        "takedown.*",
-        "its {kind} is on a takedown list of the recipe.",
-        "take it off the lists under `takedown.{kind}s`",
-    ),
-    (
-        "robots.*",
-        "its page says `{kind}` to machines, and the recipe honours that.",
-        "take `{kind}` out of `robots`",
-    ),
-    (
-        decisions.UNDATED,
-        "nothing says when it was fetched, and the recipe has a time window.",
-        "take out `crawl_time`",
-    ),
-    (
-        decisions.BEFORE,
-        "it was fetched on {day}; the recipe begins with {limit_day}.",
-        "let `crawl_time.from` be {day} or earlier",
-    ),
-    (
-        decisions.AFTER,
-        "it was fetched on {day}; the recipe ends before {limit_day}.",
-        "let `crawl_time.until` be later than {day}",
-    ),
-    *(
-        (
-            f"cap.{name}",
-            "it is number {value} by quality in the recipe's band of {kind}, which holds {limit}.",
-            "raise `caps.{kind}.documents` to at least {value}",
-        )
-        for name in CLASSIFIERS
-    ),
-    (
-        "cap.*",
-        "it is number {value} of its {kind} by quality; the recipe keeps {limit}.",
-        "raise `caps.{kind}` to at least {value}",
-    ),
-    (
-        "*.min",
-        "{column} is {value}; the recipe keeps {limit} and more.",
-        "lower `ranges.{column}.min` to {value}",
-    ),
-    (
-        "*.max",
-        "{column} is {value}; the recipe keeps {limit} and less.",
-        "raise `ranges.{column}.max` to {value}",
-    ),
-    (
-        "*.keep_below",
-        "{column} is {value}; the recipe keeps documents below {limit}.",
-        "raise `scores.{column}.keep_below` over {value}",
-    ),
-    (
-        "*.drop_worst",
-        "{column} is {value}; the share that the recipe drops begins over {limit}.",
-        "lower `scores.{column}.drop_worst` until its edge reaches {value}",
-    ),
-    (
-        decisions.CUT_SHORT,
-        "without its frequent paragraphs {value} characters are left; {limit} is the least.",
-        "set `paragraphs.frequent` to `keep`",
-    ),
-    (
-        decisions.DUPLICATE,
-        "another document stands for it, with a similarity of {value}; {limit} is enough.",
-        "allow more `duplicates.copies`, or raise `duplicates.threshold` over {value}",
-    ),
-    (
-        decisions.CONTAINED,
-        "a share of {value} of it stands in a longer page of its site; {limit} is enough.",
-        "set `duplicates.contained` to `keep`, or raise `duplicates.containment` over {value}",
-    ),
-    (
-        decisions.SAMPLE,
-        "it drew {value}; the sample keeps what draws less than {limit}.",
-        "raise `sample` over {value}",
-    ),
-    (
-        "*",
-        "{metric} is {value}; {side} {limit} is expected.{why}",
-        "set `flags.{rule}` to `keep`",
-    ),
-)
-"""For each kind of reason, what it says and what would have to change; the first that fits."""
-
-
-def _wording(rule: str) -> tuple[str, str]:
-    return next((said, other) for kind, said, other in _WORDING if fnmatchcase(rule, kind))
-
-
-def _facts(reason: Reason) -> dict[str, str]:
-    """What the wordings can speak of."""
-    column, _, kind = reason.rule.rpartition(".")
-    rule = _RULES.get(reason.rule)
-    return {
-        "rule": reason.rule,
-        "column": column,
-        "kind": kind,
-        "value": _number(reason.value),
-        "limit": _number(reason.threshold),
-        "day": _day(reason.value),
-        "limit_day": _day(reason.threshold),
-        "metric": rule.metric if rule else "a metric of a rule that is no more",
-        "side": "at least" if rule and rule.fails_if == "below" else "at most",
-        "why": f" {rule.why}" if rule and rule.why else "",
-    }
 
 
 def _find(selected: Selected, column: str, wanted: str) -> Iterator[_Found]:
@@ -399,18 +247,3 @@ def _otherwise(
         cut = (content["scores"].get(name) or {}).get("keep_below")
         now = f" (now {cut})" if cut is not None else ""
         yield f"  - `scores.{name}.keep_below` were {scores[name]:.3f} or less{now}"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
-
-
-def _day(milliseconds: float | None) -> str:
-    """A crawl time as a date; of no use, and empty, for values that are none."""
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds or 0)
-    except OverflowError:
-        return ""
-    return f"{moment:%Y-%m-%d}"

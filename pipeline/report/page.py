@@ -11,10 +11,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from pipeline.explain import Reason, in_words
 from pipeline.report.facts import BINS, Facts, Histogram
 from pipeline.selection import decisions
 from pipeline.selection.manifest import Manifest
+from pipeline.selection.reasons import Reason, in_words
 
 WIDTH, HEIGHT = 400, 150
 """The size of a histogram in its own units; the page scales it."""
