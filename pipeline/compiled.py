@@ -7,12 +7,15 @@ compiles that loop, which is then three to ten times as fast as numpy (`docs/dec
 A compiled loop takes arrays and numbers and gives arrays and numbers. What it calls and the
 constants that it reads stand in its own file: what was compiled is kept beside that file, and kept
 until that file changes. Tables come as arguments, or they would be copied into the code.
+
+numba takes half a second to load. So it is loaded when a loop is first called, and what never calls
+one never waits for it.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
-
-from numba import njit
+from functools import cached_property, update_wrapper
+from importlib import import_module
+from typing import Generic, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -35,7 +38,33 @@ def compiled(loop: Callable[_P, _R]) -> Callable[_P, _R]:
     >>> longest_run(np.frombuffer("あーーー".encode("utf-32-le"), np.uint32))
     3
     """
-    try:
-        return cast("Callable[_P, _R]", njit(cache=True)(loop))
-    except RuntimeError:  # numba: "no locator available": no place to write to
-        return cast("Callable[_P, _R]", njit(loop))
+    return _Loop(loop)
+
+
+class _Loop(Generic[_P, _R]):
+    """A loop that is compiled when it, or another one of its file, is first called."""
+
+    def __init__(self, loop: Callable[_P, _R]) -> None:
+        self._loop = loop
+        update_wrapper(self, loop)
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return self._code(*args, **kwargs)
+
+    @cached_property
+    def _code(self) -> Callable[_P, _R]:
+        file = self._loop.__globals__
+        for name, found in [*file.items()]:
+            if isinstance(found, _Loop) and found._loop.__globals__ is file:
+                file[name] = found._with_numba  # which finds by its name what a loop calls
+        return self._with_numba
+
+    @cached_property
+    def _with_numba(self) -> Callable[_P, _R]:
+        njit = import_module("numba").njit
+        made: Callable[_P, _R]
+        try:
+            made = njit(cache=True)(self._loop)
+        except RuntimeError:  # numba: "no locator available": no place to write to
+            made = njit(self._loop)
+        return made
