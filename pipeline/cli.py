@@ -1,4 +1,7 @@
-"""The command line: what each command is called, takes and prints. No logic."""
+"""The command line: what each command is called, takes and prints. No logic.
+
+A command loads what it does when it is called, so that none waits for the libraries of the others.
+"""
 
 import signal
 import sys
@@ -7,54 +10,51 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
-from classifiers.bundle import Morphology, load
 from pipeline import console
-from pipeline.compare import compare, default_folder
-from pipeline.dedup.buckets import SHAPES
-from pipeline.dedup.evaluation import evaluate as evaluate_duplicates
-from pipeline.erase import erase
 from pipeline.errors import OptionError, SeimaiError
-from pipeline.execution import Execution, check_options
-from pipeline.explain import explain, explain_text
-from pipeline.export import export_megatron, load_tokenizer
-from pipeline.jobs.extract import Reading, extract
-from pipeline.jobs.group import InTexts, group
-from pipeline.jobs.score import score
-from pipeline.jobs.select import select
-from pipeline.report.pages import report
-from pipeline.run import Run, sole_writer
-from pipeline.selection import recipe
+from pipeline.loading import loading
+from pipeline.selection.recipe_file import shipped
 from pipeline.url_secrets import without_secrets
-from pipeline.verify import verify
 
-_CLASSIFIERS = "classifiers"
+if TYPE_CHECKING:
+    from classifiers.bundle import Morphology
+    from pipeline.execution import Execution
+
+_SHAPES = ("default", "fineweb2", "strict-copies")
 _EPILOG = (
     "Beam's own options follow `--`, as in `seimai run crawl/ --out RUN -- --runner=FlinkRunner`. "
     "Without them the work is done by local processes, one a core."
 )
 
 
-class _Commands(click.Group):
-    """The commands; those of the classifiers are loaded when asked for, with their libraries."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), _CLASSIFIERS])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == _CLASSIFIERS:
-            found: click.Command = import_module("classifiers.cli").classifiers
-            return found
-        return super().get_command(ctx, cmd_name)
-
-
-@click.group(cls=_Commands, epilog=_EPILOG, context_settings={"max_content_width": 100})
+@click.group(epilog=_EPILOG, context_settings={"max_content_width": 100})
 @click.version_option(package_name="seimai", prog_name="seimai")
 def cli() -> None:
     """Polish the Japanese web into training data for language models."""
+
+
+class _Classifiers(click.Group):
+    """The commands of the classifiers, which stand with these."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._loaded().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._loaded().get_command(ctx, cmd_name)
+
+    def _loaded(self) -> click.Group:
+        with loading():
+            found: click.Group = import_module("classifiers.cli").classifiers
+        return found
+
+
+@cli.group("classifiers", cls=_Classifiers)
+def classifiers_group() -> None:
+    """Train, judge and explain the noise, affiliate and adult classifiers."""
 
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -133,7 +133,7 @@ _choosing = _together(
         default="default",
         show_default=True,
         metavar="NAME|FILE",
-        help=f"A recipe file, or one of {', '.join(recipe.shipped())}.",
+        help=f"A recipe file, or one of {', '.join(shipped())}.",
     ),
     click.option("--name", help="The selection's name; the recipe's if unset."),
 )
@@ -177,7 +177,7 @@ def run_command(
     task_size: int | None,
     max_unreadable: float,
     bundle: str | None,
-    morphology: Morphology,
+    morphology: "Morphology",
     contained: bool,
     paragraphs: bool,
     recipe_name: str,
@@ -194,6 +194,14 @@ def run_command(
       seimai run crawl/*.warc.gz --out RUN
       seimai run pages.parquet --columns text=body,url=link --out RUN --recipe strict
     """
+    with loading():
+        from classifiers.bundle import load
+        from pipeline.jobs.extract import Reading, extract
+        from pipeline.jobs.group import InTexts, group
+        from pipeline.jobs.score import score
+        from pipeline.jobs.select import select
+        from pipeline.run import Run
+        from pipeline.selection import recipe
     chosen = recipe.load(recipe_name)
     loaded = load(bundle)
     with _writing(run, beam_args, workers, quiet) as execution:
@@ -231,6 +239,9 @@ def extract_command(
     Example:
       seimai extract crawl/ --out RUN --limit 1000
     """
+    with loading():
+        from pipeline.jobs.extract import Reading, extract
+        from pipeline.run import Run
     with _writing(run, beam_args, workers, quiet) as execution:
         account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
     console.show_account(account, Run(run))
@@ -246,7 +257,7 @@ def score_command(
     beam_args: Sequence[str],
     run: str,
     bundle: str | None,
-    morphology: Morphology,
+    morphology: "Morphology",
     workers: int | None,
     quiet: bool,
 ) -> None:
@@ -256,6 +267,9 @@ def score_command(
     Example:
       seimai score RUN --bundle my-bundle/
     """
+    with loading():
+        from pipeline.jobs.score import score
+        from pipeline.run import Run
     with _writing(run, beam_args, workers, quiet) as execution:
         name = score(Run(run), bundle, morphology, execution)
     click.echo(f"scores: {Run(run).scores(name)}")
@@ -265,7 +279,7 @@ def score_command(
 @_run_folder
 @click.option(
     "--shape",
-    type=click.Choice(list(SHAPES)),
+    type=click.Choice(_SHAPES),
     default="default",
     show_default=True,
     help="How signatures are cut into bands.",
@@ -299,6 +313,10 @@ def group_command(
       seimai group RUN_2025 --against RUN_2024 --against RUN_2023
       seimai group RUN --no-contained --no-paragraphs
     """
+    with loading():
+        from pipeline.dedup.buckets import SHAPES
+        from pipeline.jobs.group import InTexts, group
+        from pipeline.run import Run
     with _writing(run, beam_args, workers, quiet) as execution:
         in_texts = InTexts(contained, paragraphs)
         console.show_groups(group(Run(run), execution, SHAPES[shape], against, in_texts))
@@ -329,6 +347,11 @@ def select_command(
       seimai select RUN --recipe my.yaml --name trial-7
       seimai select RUN_2025 --with RUN_2024 --with RUN_2023
     """
+    with loading():
+        from classifiers.bundle import load
+        from pipeline.jobs.select import select
+        from pipeline.run import Run
+        from pipeline.selection import recipe
     chosen = recipe.load(recipe_name)
     with _writing(run, beam_args, workers, quiet) as execution:
         made = select(Run(run), chosen, name or chosen.name, execution, load(bundle).name, older)
@@ -345,6 +368,9 @@ def report_command(run: str, selection: str) -> None:
     Example:
       seimai report RUN --selection strict
     """
+    with loading():
+        from pipeline.report.pages import report
+        from pipeline.run import Run, sole_writer
     with sole_writer(run):
         for path in report(Run(run), selection):
             click.echo(path)
@@ -357,6 +383,8 @@ def verify_command(folder: str) -> None:
 
     Exits 1 if anything is off.
     """
+    with loading():
+        from pipeline.verify import verify
     found = verify(folder)
     click.echo(found.table())
     if not found.sound:
@@ -388,6 +416,9 @@ def explain_command(
       seimai explain RUN --url https://example.jp/ --selection strict
       seimai explain --text page.txt --recipe strict
     """
+    with loading():
+        from pipeline.explain import explain, explain_text
+        from pipeline.selection import recipe
     if text is not None:
         click.echo(console.plain(explain_text(text.read(), recipe.load(recipe_name))))
     elif run is not None:
@@ -426,6 +457,11 @@ def compare_command(
     Example:
       seimai compare RUN --recipes raw,light,default,strict
     """
+    with loading():
+        from classifiers.bundle import load
+        from pipeline.compare import compare, default_folder
+        from pipeline.run import Run
+        from pipeline.selection import recipe
     recipes = [recipe.load(name) for name in recipe_names.split(",")]
     folder = out or default_folder(Run(run), recipes)
     with _writing(run, beam_args, workers, quiet) as execution:
@@ -445,10 +481,18 @@ def erase_command(run: str, hosts: Sequence[str], urls: Sequence[str]) -> None:
     Example:
       seimai erase RUN --hosts takedown.txt
     """
+    with loading():
+        from pipeline.erase import erase
+        from pipeline.run import Run, sole_writer
+        from pipeline.selection.recipe import ListFile, Takedown
     if not (hosts or urls):
         raise OptionError("erase: neither --hosts nor --urls is given, one of them is expected.")
+    takedown = Takedown(
+        hosts=tuple(ListFile.of(Path(path)) for path in hosts),
+        urls=tuple(ListFile.of(Path(path)) for path in urls),
+    )
     with sole_writer(run):
-        erased = erase(Run(run), recipe.Takedown(_listed(hosts), _listed(urls)))
+        erased = erase(Run(run), takedown)
     click.echo(f"erased: {erased.documents:,} documents")
     for shard in erased.stale:
         click.echo(f"stale until selected again: {shard}")
@@ -476,7 +520,9 @@ def evaluate_duplicates_command(run: str, truth: str, read: str | None) -> None:
       seimai evaluate duplicates RUN --truth duplicates.tsv
       seimai evaluate duplicates RUN --truth duplicates.tsv --read docs/duplicates-read.tsv
     """
-    for line in evaluate_duplicates(run, truth, read).lines():
+    with loading():
+        from pipeline.dedup.evaluation import evaluate
+    for line in evaluate(run, truth, read).lines():
         click.echo(line)
 
 
@@ -511,6 +557,8 @@ def export_megatron_command(
     Example:
       seimai export megatron RUN/selected/default --tokenizer ja.json --out data/ja
     """
+    with loading():
+        from pipeline.export import export_megatron, load_tokenizer
     done = export_megatron(selection, prefix, load_tokenizer(tokenizer, end_token), split)
     click.echo(f"{done.documents:,} documents, {done.tokens:,} tokens: {prefix}.bin")
 
@@ -520,7 +568,7 @@ def main() -> NoReturn:
     own, beam_args = _split(sys.argv[1:])
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        check_options(beam_args)
+        _check(beam_args)
         cli.main(own, prog_name="seimai", obj=beam_args, standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -534,15 +582,22 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _listed(paths: Sequence[str]) -> tuple[recipe.ListFile, ...]:
-    return tuple(recipe.ListFile.of(Path(path)) for path in paths)
+def _check(beam_args: Sequence[str]) -> None:
+    """Make sure, before any work, that Beam knows all the options that are meant for it."""
+    if beam_args:
+        with loading():
+            from pipeline.graph import check_options
+        check_options(beam_args)
 
 
 @contextmanager
 def _writing(
     run: str, beam_args: Sequence[str], workers: int | None, quiet: bool
-) -> Iterator[Execution]:
+) -> "Iterator[Execution]":
     """The right to write to a run, and the means."""
+    with loading():
+        from pipeline.execution import Execution
+        from pipeline.run import sole_writer
     with sole_writer(run), Execution(workers, beam_args, progress=not quiet) as execution:
         yield execution
 

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 import click
 
-from pipeline import storage
-from pipeline.accounts import Account
-from pipeline.jobs.group import Grouped
-from pipeline.run import Run
-from pipeline.selection.manifest import Manifest
+if TYPE_CHECKING:  # a command that prints one of these has loaded it
+    from pipeline.accounts import Account
+    from pipeline.jobs.group import Grouped
+    from pipeline.run import Run
+    from pipeline.selection.manifest import Manifest
 
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -25,7 +25,7 @@ def plain(text: str) -> str:
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def show_account(account: Account, run: Run) -> None:
+def show_account(account: "Account", run: "Run") -> None:
     """What extract read, and what became of it."""
     rows = [("records read", "", account.records)]
     rows += [("  left out", reason, count) for reason, count in _by_size(account.left_out)]
@@ -33,10 +33,10 @@ def show_account(account: Account, run: Run) -> None:
     rows += [("  documents", "Japanese, kept with all their columns", account.documents)]
     show_table("extract", rows)
     if account.problems:
-        click.echo(f"\nproblems: {storage.join(run.documents, '*-problems-*.parquet')}")
+        click.echo(f"\nproblems: {run.documents}/*-problems-*.parquet")
 
 
-def show_groups(grouped: Grouped) -> None:
+def show_groups(grouped: "Grouped") -> None:
     """How many of the documents are copies."""
     rows = [
         ("documents", grouped.documents),
@@ -50,7 +50,7 @@ def show_groups(grouped: Grouped) -> None:
     show_table("group", rows)
 
 
-def show_selection(folder: str, manifest: Manifest) -> None:
+def show_selection(folder: str, manifest: "Manifest") -> None:
     """What the recipe kept and left out, and why; and where the shards are."""
     totals, recipe = manifest["totals"], manifest["recipe"]
     rows = [("documents", "", totals["documents"])]
@@ -60,8 +60,8 @@ def show_selection(folder: str, manifest: Manifest) -> None:
     rows += [("  kept", f"in shards: {len(manifest['shards'])}", totals["kept"])]
     rows += [("  cut", f"{what} of frequent paragraphs", n) for what, n in totals["cut"].items()]
     show_table(f"select: recipe {recipe['name']} ({recipe['digest']})", rows)
-    click.echo(f"\nshards:   {storage.join(folder, 'manifest.json')}")
-    click.echo(f"report:   {storage.join(folder, 'report.html')}")
+    click.echo(f"\nshards:   {folder}/manifest.json")
+    click.echo(f"report:   {folder}/report.html")
 
 
 def show_comparison(folder: str, comparison: Mapping[str, Any]) -> None:
@@ -78,8 +78,8 @@ def show_comparison(folder: str, comparison: Mapping[str, Any]) -> None:
     for alarm in comparison["alarms"]:
         told = "alarm: {recipe} keeps {kept:,} of {documents:,} documents of {host}".format(**alarm)
         click.echo(plain(told))
-    click.echo(f"\npage:     {storage.join(folder, 'comparison.html')}")
-    click.echo(f"figures:  {storage.join(folder, 'comparison.json')}")
+    click.echo(f"\npage:     {folder.rstrip('/')}/comparison.html")
+    click.echo(f"figures:  {folder.rstrip('/')}/comparison.json")
 
 
 def show_table(title: str, rows: Iterable[Sequence[object]]) -> None:

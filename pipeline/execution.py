@@ -68,16 +68,6 @@ class Execution:
         return tqdm(total=len(tasks), desc=name, unit="task", disable=not self.progress)
 
 
-def check_options(beam_args: Sequence[str]) -> None:
-    """Make sure, before any work, that Beam knows all the options that are meant for it.
-
-    Raises:
-        OptionError: if it does not know one, or one has a value that it cannot take.
-    """
-    if beam_args:
-        _graph().check_options(beam_args)
-
-
 def run_step(
     name: str,
     work: Callable[[T], None],

@@ -117,9 +117,11 @@ _INTERRUPTED_AT = """
 import os, signal, sys
 from pipeline import __main__ as program
 
+library = sys.argv.pop()
+
 class Interrupted:
     def find_spec(self, name, *_):
-        if name == sys.argv[-1]:
+        if name == library:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupted())
@@ -129,7 +131,7 @@ program.main()
 
 @pytest.mark.parametrize("library", ["pipeline.cli", "numpy.linalg", "pyarrow.lib", "fsspec"])
 def test_a_stop_while_the_libraries_load_takes_one_line(library: str) -> None:
-    ended = finish([sys.executable, "-c", _INTERRUPTED_AT, library])
+    ended = finish([sys.executable, "-c", _INTERRUPTED_AT, "verify", "RUN", library])
     assert ended.returncode == 130
     assert ended.stderr == "seimai: stopped before anything was begun.\n"
 

@@ -2,12 +2,15 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
 from pipeline.cli import cli
+from pipeline.dedup.buckets import SHAPES
 from pipeline.selection.recipe import from_text
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +51,25 @@ def test_every_command_that_is_shown_is_there_with_its_options(page: str) -> Non
         known = {option for parameter in command.params for option in parameter.opts}
         shown = {argument for argument in arguments if argument.startswith("--")}
         assert shown <= known, f"{page}: seimai {command.name} has no {shown - known}"
+
+
+def test_help_is_there_before_any_library_of_the_work() -> None:
+    help_and_modules = (
+        "import sys; from pipeline.cli import cli; "
+        "cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", help_and_modules], check=True, capture_output=True, text=True
+    )
+    words = set(ended.stdout.split())
+    assert {"select", "pipeline.cli"} <= words
+    assert not words & {"numpy", "pyarrow", "apache_beam"}
+
+
+def test_every_shape_of_bands_can_be_asked_for() -> None:
+    shape = next(option for option in cli.commands["group"].params if option.name == "shape")
+    assert isinstance(shape.type, click.Choice)
+    assert list(shape.type.choices) == list(SHAPES)
 
 
 @pytest.mark.parametrize("page", PAGES)

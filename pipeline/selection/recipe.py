@@ -27,7 +27,7 @@ from pipeline.errors import InputError, RecipeError
 from pipeline.rules import RULES
 from pipeline.selection import recipe_file
 from pipeline.selection.cutting import CutPolicy, Frequent
-from pipeline.selection.recipe_file import Value
+from pipeline.selection.recipe_file import SHIPPED, Value, shipped
 from schemas import DOCUMENTS, GROUPS, SCORES
 
 ORDER = (
@@ -57,8 +57,6 @@ MASKS = ("email", "phone", "address", "my_number")
 
 ROBOTS = ("noai", "noimageai", "noarchive", "noindex", "nosnippet")
 """The wishes of a page, in `meta robots` or X-Robots-Tag, that a recipe can honour."""
-
-SHIPPED = Path(__file__).parent.parent / "recipes"
 
 _KEYS = ("extends", "description", *ORDER[1:], "shards", "seed")  # nobody asks for `erased`
 _MAX_EXTENDS = 16
@@ -303,11 +301,6 @@ def restored(said: Mapping[str, Any]) -> Recipe:
         "shards": ShardSizes(**content["shards"]),
     }
     return Recipe(said["name"], said["description"], **{**content, **sections})
-
-
-def shipped() -> list[str]:
-    """The names of the recipes that come with the program."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def range_columns() -> list[str]:

@@ -14,6 +14,8 @@ import yaml
 
 from pipeline.errors import RecipeError
 
+SHIPPED = Path(__file__).parent.parent / "recipes"
+
 Data: TypeAlias = "dict[str, Value] | list[Value] | str | int | float | bool | None"
 
 
@@ -71,6 +73,11 @@ class Value:
                     f"{value.file}, line {value.line}: there is no {what} `{name}`"
                     f"{f' in `{self.key}`' if self.key else ''}; {nearest(name, names)}"
                 )
+
+
+def shipped() -> list[str]:
+    """The names of the recipes that come with the program."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def read(path: Path) -> Value:
