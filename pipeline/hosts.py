@@ -1,6 +1,6 @@
 """Hosts and the registered domains above them, by the bundled Public Suffix List."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from urllib.parse import urlsplit
 
 import xxhash
@@ -8,8 +8,6 @@ from publicsuffixlist import PublicSuffixList
 
 VALIDATION_PERCENT = 1
 """Share of the registered domains whose documents are the validation split."""
-
-_SUFFIXES = PublicSuffixList()
 
 
 @lru_cache(maxsize=1 << 12)  # a page's URL is asked for its facts, and again for its row
@@ -32,10 +30,15 @@ def registered_domain(host: str) -> str:
     >>> registered_domain("a.b.example.co.jp"), registered_domain("localhost")
     ('example.co.jp', 'localhost')
     """
-    return _SUFFIXES.privatesuffix(host) or host
+    return _suffixes().privatesuffix(host) or host
 
 
 def split(host: str) -> str:
     """`train` or `validation`, by a hash of the registered domain: no site is on both sides."""
     bucket = xxhash.xxh3_64_intdigest(registered_domain(host).encode("utf-8", "replace")) % 100
     return "validation" if bucket < VALIDATION_PERCENT else "train"
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
