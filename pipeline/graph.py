@@ -1,8 +1,8 @@
 """The Beam graph of a step: tasks, spread over the workers, each done and committed."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -15,16 +15,27 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from pipeline import storage
 from pipeline.errors import OptionError, WorkerError
 
+_Order = TypeVar("_Order")
 
-def run_in_process(work: Callable[[Any], None], task: object) -> None:
-    """Do one task in this process.
 
-    The graph is the smallest that Beam can run, as it is built anew for every task. The runner is
-    named explicitly: Beam's default DirectRunner would first try to download another one, and then
-    fall back without a word.
+def serve(receive: Callable[[], Iterator[_Order]], answer: Callable[[_Order], None]) -> None:
+    """Do orders in this process as they come, and return when no more do.
+
+    One pipeline for all of them: to build one and to take it down costs as much as some ten
+    documents. The runner is named explicitly: Beam's default DirectRunner would first try to
+    download another one, and then fall back without a word.
+
+    Args:
+        receive: gives the orders, and waits for the next one; Beam pickles it.
+        answer: does one and tells how it went; Beam pickles it too.
     """
     with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
-        _ = pipeline | beam.Impulse() | "Do" >> beam.ParDo(_DoOne(work, task))
+        _ = (
+            pipeline
+            | beam.Impulse()
+            | "Receive" >> beam.FlatMap(lambda _: receive())
+            | "Answer" >> beam.Map(answer)
+        )
 
 
 def run_on(
@@ -47,32 +58,25 @@ class _Do(beam.DoFn):
         self._work = work
 
     def process(self, task: Any) -> None:  # noqa: ANN401 - a step may have tasks of any kind
-        """Do one task; what the machine refuses is told as an error of ours.
-
-        Raises:
-            RunError: if something cannot be read or written.
-            WorkerError: if memory runs out.
-        """
-        try:
-            with storage.failures_told(str(task)):
-                self._work(task)
-        except MemoryError as error:
-            raise WorkerError(
-                f"{task}: memory ran out. All other work is kept. Give the machine more memory or "
-                "use fewer --workers, then run the same command again."
-            ) from error
+        """Do one task."""
+        do(self._work, task)
 
 
-class _DoOne(_Do):
-    """Does the task that it brings along, once for each impulse."""
+def do(work: Callable[[Any], None], task: object) -> None:
+    """Do a task; what the machine refuses is told as an error of ours.
 
-    def __init__(self, work: Callable[[Any], None], task: object) -> None:
-        super().__init__(work)
-        self._task = task
-
-    def process(self, _impulse: bytes) -> None:
-        """Do the task."""
-        super().process(self._task)
+    Raises:
+        RunError: if something cannot be read or written.
+        WorkerError: if memory runs out.
+    """
+    try:
+        with storage.failures_told(str(task)):
+            work(task)
+    except MemoryError as error:
+        raise WorkerError(
+            f"{task}: memory ran out. All other work is kept. Give the machine more memory or "
+            "use fewer --workers, then run the same command again."
+        ) from error
 
 
 def check_options(beam_args: Sequence[str]) -> None:

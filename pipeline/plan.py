@@ -12,7 +12,7 @@ from pipeline import storage
 from pipeline.sources import Input, Span, spans
 
 SMALLEST_TASK = 8 << 20
-"""A few seconds of work, beside which building a Beam pipeline for it is little."""
+"""A few seconds of work: smaller tasks would be more files and nothing else."""
 
 LARGEST_TASK = 1 << 30
 """A WARC of Common Crawl is about 1 GB: one task."""

@@ -14,20 +14,18 @@ import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, cast
 
 from pipeline.errors import SeimaiError, WorkerError
 
 DEATHS_ALLOWED = 2
 """How often a worker may die on one task before the task is given up."""
-
-_BEAMS_WORD = " [while running 'Do']"
 
 _ENVIRONMENT = {
     # glibc hands large numpy temporaries back to the system at every free: keeping them makes
@@ -47,6 +45,10 @@ class Task(Protocol):
     def id(self) -> str:
         """The name under which the task is committed."""
         ...
+
+
+_Order: TypeAlias = tuple[Callable[[Any], None], Task]
+"""Some work, and what to do it with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,36 +210,48 @@ def _cause(exitcode: int | None) -> str:
     return f"exit code {exitcode}"
 
 
+class _Parent:
+    """The parent, as the code that Beam runs in a worker finds it.
+
+    Beam pickles what it runs, which a connection refuses; a class is pickled by its name.
+    """
+
+    connection: ClassVar[Connection]
+
+    @classmethod
+    def orders(cls) -> Iterator[_Order]:
+        """What the parent hands over, one at a time, until it closes its end."""
+        with suppress(EOFError):
+            while True:
+                yield cast("_Order", cls.connection.recv())
+
+    @classmethod
+    def answer(cls, order: _Order) -> None:
+        """Do it and say how it went."""
+        cls.connection.send(_attempt(*order))
+
+
 def _serve(connection: Connection) -> None:
     """A worker's life: take a task, do it, say how it went."""
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # the parent reports failures
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    while True:
-        try:
-            work, task = connection.recv()
-        except EOFError:
-            return
-        connection.send(_attempt(work, task))
+    # Beam takes a second to load. Workers cannot do without it; their parent can.
+    from pipeline.graph import serve  # noqa: PLC0415
+
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # the parent reports failures
+    _Parent.connection = connection
+    serve(_Parent.orders, _Parent.answer)
 
 
 def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
-    # Beam takes a second to load. Workers cannot do without it; their parent can.
-    from pipeline.graph import run_in_process  # noqa: PLC0415
+    from pipeline.graph import do  # noqa: PLC0415 - as above
 
     try:
-        run_in_process(work, task)
+        do(work, task)
     except SeimaiError as error:
-        return _Outcome(type(error)(str(error).removesuffix(_BEAMS_WORD)))
-    except Exception as error:  # noqa: BLE001 - whatever the work raises is the parent's to report
-        return _Outcome(RuntimeError(_trace(error)))
+        return _Outcome(error)
+    except Exception:  # noqa: BLE001 - whatever the work raises is the parent's to report
+        return _Outcome(RuntimeError(traceback.format_exc()))
     return _Outcome()
-
-
-def _trace(error: BaseException) -> str:
-    """The trace of the error that was raised first, without Beam's way from there to here."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return "".join(traceback.format_exception(error, chain=False))
 
 
 def _die_with_parent() -> None:
