@@ -2,33 +2,45 @@
 
     python -m bench.shares
 
-The pages of `bench.inputs`, as many tasks as the program makes of them, extracted and scored in one
-process three ways, turn by turn: as the job does it, through a Beam pipeline for each task; the
-same tasks called without Beam; and the bare functions over batches of records, which neither read
-nor write Parquet, digest nothing and commit nothing. The differences are the shares, in processor
-time. What starts once a command (imports, workers) is not in it.
+The pages of `bench.inputs` in as many tasks as the program makes of them, extracted and scored in
+this process as a worker does it: through one Beam pipeline. Clocks stand around the tasks, and
+within them around the functions that do the work: reading the pages, `extract_documents` and the
+bundle. What is outside of all tasks is Beam's share; what is in a task and outside of the functions
+is that of tasks, digests and Parquet. All are parts of one processor time, so that what else the
+machine does changes them little; the difference of two runs would drown in it. What starts once a
+command (imports, models) is not in it: the first round warms up.
 """
 
 import argparse
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
-from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any, ParamSpec, TypeVar
+from unittest.mock import patch
 
 from bench import inputs, results
 from bench.measure import processor_seconds
-from classifiers.bundle import load
-from pipeline import sources
+from classifiers.bundle import Bundle
+from pipeline import graph, sources
 from pipeline.documents import extract_documents
-from pipeline.graph import run_in_process
-from pipeline.jobs.extract import BATCH_RECORDS, ExtractTask
+from pipeline.jobs import extract as jobs_extract
+from pipeline.jobs.extract import ExtractTask
 from pipeline.jobs.score import PartTask, ScoreTask
 from pipeline.plan import InputTask, plan
-from pipeline.sources import Record
 from pipeline.tasks import commits, part_path
 
 ROUNDS = 3
-_Do = Callable[[Callable[..., None], object], None]
+
+_Order = tuple[Callable[[Any], None], object]
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+spent: dict[str, float] = defaultdict(float)
+"""Processor seconds of a round, by whose they are."""
+
+orders: list[Iterator[_Order]] = []
+"""What is to be done, where the functions that Beam pickles find it."""
 
 
 def main() -> None:
@@ -37,28 +49,23 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=4, help="of the tasks, so many are done")
     asked = parser.parse_args()
     tasks = plan(sources.resolve([str(inputs.PAGES)]))[: asked.tasks]
-    ways: dict[str, Callable[[], object]] = {
-        "job": lambda: through(run_in_process, tasks),
-        "tasks": lambda: through(lambda work, task: work(task), tasks),
-        "functions": lambda: bare(tasks),
-    }
-    taken: dict[str, list[float]] = {way: [] for way in ways}
-    for number in range(ROUNDS + 1):  # the first warms up
-        for way, work in ways.items():
-            seconds = processor_seconds(work)
-            if number:
-                taken[way].append(seconds)
-    whole, without_beam, functions = (median(taken[way]) for way in ways)
+    with (
+        patch.object(sources, "read", each_on_account("functions", sources.read)),
+        patch.object(jobs_extract, "extract_documents", on_account("functions", extract_documents)),
+        patch.object(Bundle, "score", on_account("functions", Bundle.score)),
+    ):
+        rounds = [job(tasks) for _ in range(ROUNDS + 1)][1:]
     results.forget("share.")
     results.add(
         {
             "share.tasks": len(tasks),
-            "share.seconds_a_task": whole / len(tasks),
-            "share.beam": (whole - without_beam) / whole,
-            "share.beam_seconds_a_task": (whole - without_beam) / len(tasks) / 2,
-            "share.tasks_hashing_parquet": (without_beam - functions) / whole,
-            "share.all": (whole - functions) / whole,
-            **{f"share.{way}_s": seconds for way, seconds in taken.items()},
+            "share.seconds_a_task": [one["whole"] / len(tasks) for one in rounds],
+            "share.beam": [(one["whole"] - one["tasks"]) / one["whole"] for one in rounds],
+            "share.beam_seconds": [one["whole"] - one["tasks"] for one in rounds],
+            "share.tasks_hashing_parquet": [
+                (one["tasks"] - one["functions"]) / one["whole"] for one in rounds
+            ],
+            "share.all": [(one["whole"] - one["functions"]) / one["whole"] for one in rounds],
             **results.describe_machine("share"),
         }
     )
@@ -67,31 +74,61 @@ def main() -> None:
             print(f"{key:32} {value}")
 
 
-def through(do: _Do, tasks: Sequence[InputTask]) -> None:
-    """Extract and score as the job does, task by task."""
+def job(tasks: Sequence[InputTask]) -> dict[str, float]:
+    """Extract and score as a worker does: seconds of the whole, within tasks, within functions."""
+    spent.clear()
     with TemporaryDirectory() as folder:
-        documents, scores = f"{folder}/documents", f"{folder}/scores"
-        for task in tasks:
-            do(ExtractTask(documents, "bench", {}), task)
-        for name, done in commits(documents).items():
-            part = PartTask(name, part_path(documents, done, "documents"))
-            do(ScoreTask(scores, "bench", None, "auto"), part)
+        orders[:] = [all_of(tasks, folder)]
+        whole = processor_seconds(lambda: graph.serve(receive, answer))
+    return {"whole": whole, **spent}
 
 
-def bare(tasks: Sequence[InputTask]) -> None:
-    """The same with nothing but the functions that look at a page."""
-    bundle = load()
+def all_of(tasks: Sequence[InputTask], folder: str) -> Iterator[_Order]:
+    """First all that is to be extracted, then all that is to be scored."""
+    documents, scores = f"{folder}/documents", f"{folder}/scores"
     for task in tasks:
-        for batch in _batches(task):
-            bundle.score(extract_documents(batch).documents, "auto")
+        yield ExtractTask(documents, "bench", {}), task
+    for name, done in commits(documents).items():
+        part = PartTask(name, part_path(documents, done, "documents"))
+        yield ScoreTask(scores, "bench", None, "auto"), part
 
 
-def _batches(task: InputTask) -> Iterator[list[Record]]:
-    items = chain.from_iterable(sources.read(span, {}) for span in task.spans)
-    records = (item for item in items if isinstance(item, Record))
-    while batch := list(islice(records, BATCH_RECORDS)):
-        yield batch
+def receive() -> Iterator[_Order]:
+    """The orders, as a worker has them of its parent."""
+    yield from orders[0]
+
+
+def answer(order: _Order) -> None:
+    """Do one of them."""
+    on_account("tasks", graph.do)(*order)
+
+
+def on_account(account: str, work: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The same work, its time put on an account."""
+
+    def clocked(*arguments: _P.args, **options: _P.kwargs) -> _R:
+        begun = time.process_time()
+        try:
+            return work(*arguments, **options)
+        finally:
+            spent[account] += time.process_time() - begun
+
+    return clocked
+
+
+def each_on_account(account: str, work: Callable[_P, Iterator[_R]]) -> Callable[_P, Iterator[_R]]:
+    """The same for what gives one thing after the other: only the giving is timed."""
+
+    def clocked(*arguments: _P.args, **options: _P.kwargs) -> Iterator[_R]:
+        given = work(*arguments, **options)
+        give = on_account(account, lambda: next(given, None))
+        while (one := give()) is not None:
+            yield one
+
+    return clocked
 
 
 if __name__ == "__main__":
-    main()
+    from bench import shares  # by its name, as Beam finds it, not as the main program
+
+    shares.main()
