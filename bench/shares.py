@@ -29,6 +29,7 @@ from pipeline.jobs.extract import ExtractTask
 from pipeline.jobs.score import PartTask, ScoreTask
 from pipeline.plan import InputTask, plan
 from pipeline.tasks import commits, part_path
+from pipeline.workers import do
 
 ROUNDS = 3
 
@@ -100,7 +101,7 @@ def receive() -> Iterator[_Order]:
 
 def answer(order: _Order) -> None:
     """Do one of them."""
-    on_account("tasks", graph.do)(*order)
+    on_account("tasks", do)(*order)
 
 
 def on_account(account: str, work: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -12,8 +12,8 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
-from pipeline import storage
-from pipeline.errors import OptionError, WorkerError
+from pipeline.errors import OptionError
+from pipeline.workers import do
 
 _Order = TypeVar("_Order")
 
@@ -60,23 +60,6 @@ class _Do(beam.DoFn):
     def process(self, task: Any) -> None:  # noqa: ANN401 - a step may have tasks of any kind
         """Do one task."""
         do(self._work, task)
-
-
-def do(work: Callable[[Any], None], task: object) -> None:
-    """Do a task; what the machine refuses is told as an error of ours.
-
-    Raises:
-        RunError: if something cannot be read or written.
-        WorkerError: if memory runs out.
-    """
-    try:
-        with storage.failures_told(str(task)):
-            work(task)
-    except MemoryError as error:
-        raise WorkerError(
-            f"{task}: memory ran out. All other work is kept. Give the machine more memory or "
-            "use fewer --workers, then run the same command again."
-        ) from error
 
 
 def check_options(beam_args: Sequence[str]) -> None:

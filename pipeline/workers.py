@@ -22,6 +22,7 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeAlias, cast
 
+from pipeline import storage
 from pipeline.errors import SeimaiError, WorkerError
 
 DEATHS_ALLOWED = 2
@@ -243,8 +244,6 @@ def _serve(connection: Connection) -> None:
 
 
 def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
-    from pipeline.graph import do  # noqa: PLC0415 - as above
-
     try:
         do(work, task)
     except SeimaiError as error:
@@ -252,6 +251,23 @@ def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
     except Exception:  # noqa: BLE001 - whatever the work raises is the parent's to report
         return _Outcome(RuntimeError(traceback.format_exc()))
     return _Outcome()
+
+
+def do(work: Callable[[Any], None], task: object) -> None:
+    """Do a task; what the machine refuses is told as an error of ours.
+
+    Raises:
+        RunError: if something cannot be read or written.
+        WorkerError: if memory runs out.
+    """
+    try:
+        with storage.failures_told(str(task)):
+            work(task)
+    except MemoryError as error:
+        raise WorkerError(
+            f"{task}: memory ran out. All other work is kept. Give the machine more memory or "
+            "use fewer --workers, then run the same command again."
+        ) from error
 
 
 def _die_with_parent() -> None:
