@@ -144,6 +144,16 @@ _MARK = pa.struct(
 FREQUENT_PARAGRAPHS = pa.list_(pa.field("element", _MARK))
 """The paragraphs of a text that recur elsewhere, in three or more in a row."""
 
+PAGES_COUNTED = 10_000
+"""Pages up to which a run of paragraphs is counted: ten times the frequency from which uzushio
+cuts."""
+
+MARKED_ON_HOST = 5
+"""Pages of one host from which a run is marked: half of what the shipped recipes ask for."""
+
+MARKED_ANYWHERE = 100
+"""Pages of whatever hosts from which a run is marked: uzushio's lower frequency."""
+
 GROUPS = Table(
     "groups",
     "1.2",
@@ -171,14 +181,16 @@ GROUPS = Table(
             "frequent_paragraphs",
             FREQUENT_PARAGRAPHS,
             "Paragraphs that recur with their neighbours: which line of `text`, its characters and "
-            "XXH3-64, on how many pages of the host and anywhere (5 and 100 at least, up to "
-            "10,000; near-duplicates count once); null where it was not looked for.",
+            f"XXH3-64, on how many pages of the host and anywhere ({MARKED_ON_HOST} and "
+            f"{MARKED_ANYWHERE} at least, up to {PAGES_COUNTED:,}; near-duplicates count once); "
+            "null where it was not looked for.",
             True,
         ),
         Column(
             "host_pages",
             pa.int32(),
-            "Pages of the host, near-duplicates counted once, up to 10,000; null likewise.",
+            f"Pages of the host, near-duplicates counted once, up to {PAGES_COUNTED:,}; null "
+            "likewise.",
             True,
         ),
     ),

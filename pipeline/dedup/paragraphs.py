@@ -35,16 +35,7 @@ from pipeline.dedup.exchange import receive
 from pipeline.dedup.stages import PLACE, Pack, Part, Partition, Stage
 from pipeline.tasks import Attempt
 from pipeline.text import KANA_OR_KANJI
-from schemas import FREQUENT_PARAGRAPHS
-
-PAGES_COUNTED = 10_000
-"""Pages up to which a run is counted: ten times the frequency from which uzushio cuts."""
-
-MARKED_ON_HOST = 5
-"""Pages of one host from which a run is marked: half of what the shipped recipes ask for."""
-
-MARKED_ANYWHERE = 100
-"""Pages of whatever hosts from which a run is marked: uzushio's lower frequency."""
+from schemas import FREQUENT_PARAGRAPHS, MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 
 RUN = np.dtype([("key", "<u8"), ("host", "<u8"), ("page", "<u8"), ("pack", "<u4")])
 """A run on a page: what it is known by, the host, the page's cluster, the page's pack. A run of

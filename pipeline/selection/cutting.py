@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline.dedup.paragraphs import MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 from pipeline.errors import OptionError, RunError
+from schemas import MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 
 Frequent = Literal["keep", "cut"]
 """What becomes of frequent paragraphs."""

@@ -21,14 +21,20 @@ from typing import Any, TypeVar, cast, get_args
 import pyarrow as pa
 
 from pipeline import storage
-from pipeline.dedup.paragraphs import MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
 from pipeline.errors import InputError, RecipeError
 from pipeline.rules import RULES
 from pipeline.selection import recipe_file
 from pipeline.selection.cutting import CutPolicy, Frequent
 from pipeline.selection.recipe_file import SHIPPED, Value, shipped
-from schemas import DOCUMENTS, GROUPS, SCORES
+from schemas import (
+    DOCUMENTS,
+    GROUPS,
+    MARKED_ANYWHERE,
+    MARKED_ON_HOST,
+    PAGES_COUNTED,
+    SCORES,
+)
 
 ORDER = (
     "erased",

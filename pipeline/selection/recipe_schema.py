@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from pipeline.dedup.paragraphs import MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 from pipeline.dedup.survivors import FLOOR, Contained, Keep, KeepPolicy
 from pipeline.rules import RULES
 from pipeline.selection.cutting import CutPolicy, Frequent
 from pipeline.selection.recipe import CLASSIFIERS, MASKS, ROBOTS, range_columns
+from schemas import MARKED_ANYWHERE, MARKED_ON_HOST, PAGES_COUNTED
 
 Schema = dict[str, Any]
 
