@@ -9,12 +9,16 @@ that of the project's Japanese defaults; each step is a function of its own and 
 import re
 import sys
 import unicodedata
+from codecs import utf_32_le_decode
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.compiled import compiled
 
 KANA_OR_KANJI = "ぁ-ゖゝゞァ-ヺー-ヾ々〆〇一-鿿㐀-䶿豈-龎"
 """Body of a character class: the letters of Japanese, without punctuation or combining marks."""
@@ -294,9 +298,9 @@ def _any_of(phrases: set[str]) -> str:
     return "|".join(re.escape(phrase) for phrase in sorted(phrases, key=lambda p: (-len(p), p)))
 
 
-_WEEKDAY = re.compile(r"[月火水木金土日](?:曜日?|(?<=\(.)(?=\)))")
-_LETTER, _DIGIT, _JOINS_DIGITS = 1, 2, 3
-_ZERO = np.uint32(ord("0"))
+_LETTER, _DIGIT, _JOINS_DIGITS, _WEEKDAY = 1, 2, 3, 4
+_WEEKDAYS = "月火水木金土日"
+_ZERO, _OPENS, _CLOSES, _YOU, _BI = map(ord, "0()曜日")
 
 
 def dedup_view(text: str) -> str:
@@ -316,62 +320,134 @@ def dedup_view(text: str) -> str:
     >>> dedup_view("２０２４年３月１日（金）　Ｗｅｂ版を公開！（閲覧数：1,024）")
     '0年0月0日web版を公開閲覧数0'
     """
-    codes = _code_points(_WEEKDAY.sub("", fold(text)))
-    kinds = _kinds()[codes]
-    digit = kinds == _DIGIT
-    number = digit.copy()  # digits, and what stands between two: 1,024, 3/1, 12:30
-    number[1:-1] |= (kinds[1:-1] == _JOINS_DIGITS) & digit[:-2] & digit[2:]
-    begins = number.copy()
-    begins[1:] &= ~number[:-1]
-    return _text(np.where(number, _ZERO, codes)[begins | (kinds == _LETTER)])
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    view = _viewed(codes, *folding(), _kinds())
+    return utf_32_le_decode(view.data, "surrogatepass", True)[0]
 
 
 def fold(text: str) -> str:
     """Brings each character into NFKC and lower case: Ａ is a, ㈱ is (株), ① is 1.
 
-    Much faster than NFKC of the whole text, and the same where that would join no characters.
+    The same as NFKC of the whole text where that would join no characters. Beyond the basic plane
+    a character stays where it would give several (🄐).
 
     >>> fold("Ｗｅｂ㈱ １０㎡")
     'web(株) 10m2'
     """
-    single, several = folding()
-    return _text(single[_code_points(several.sub(_folded, text))])
+    return "".join(map(_folds, text))
+
+
+def _folds(character: str) -> str:
+    folded = unicodedata.normalize("NFKC", character).lower()
+    return folded if len(folded) == 1 or character <= "\uffff" else character
+
+
+class Folding(NamedTuple):
+    """How characters fold, by code point.
+
+    Attributes:
+        single: the character that it gives, where it gives one; else itself. Shape (0x110000,).
+        place: where in `several` it is, if it gives more than one, else 0. Shape (0x110000,).
+        several: how many characters there are more than one, then the characters.
+    """
+
+    single: NDArray[np.uint32]
+    place: NDArray[np.uint16]
+    several: NDArray[np.uint32]
 
 
 @cache
-def folding() -> tuple[NDArray[np.uint32], re.Pattern[str]]:
-    """How characters fold: those that give one character by code point, and a pattern of others.
-
-    The pattern leaves out what is beyond the basic plane, since it would be ten times as slow.
-    """
+def folding() -> Folding:
+    """How `fold` folds all characters."""
     single = np.arange(0x110000, dtype=np.uint32)
-    several = []
-    for character in map(chr, (*range(0x20000), *range(0x2F800, 0x2FA20))):
-        folded = unicodedata.normalize("NFKC", character).lower()
+    place = np.zeros(0x110000, np.uint16)
+    several = [0]
+    for code in (*range(0x20000), *range(0x2F800, 0x2FA20)):
+        folded = _folds(chr(code))
         if len(folded) == 1:
-            single[ord(character)] = ord(folded)
-        elif character <= "\uffff":
-            several.append(re.escape(character))
-    return single, re.compile(f"[{''.join(several)}]")
-
-
-def _folded(match: re.Match[str]) -> str:
-    return unicodedata.normalize("NFKC", match[0]).lower()
+            single[code] = ord(folded)
+        else:
+            place[code] = len(several)
+            several += [len(folded) - 1, *map(ord, folded)]
+    return Folding(single, place, np.array(several, np.uint32))
 
 
 @cache
 def _kinds() -> NDArray[np.uint8]:
-    """Of each code point, whether it is a letter, a digit, or joins digits to a number."""
-    letters = (chr(code).isalnum() for code in range(0x110000))
-    kinds = np.fromiter(letters, np.uint8, 0x110000) * np.uint8(_LETTER)
-    kinds[_code_points("0123456789")] = _DIGIT
-    kinds[_code_points(".,:/-")] = _JOINS_DIGITS
+    """Of each code point, whether it is a letter, a digit, a weekday, or joins digits."""
+    kinds = np.zeros(0x110000, np.uint8)
+    letters = [code for code in range(0x40000) if chr(code).isalnum()]  # there are none above
+    kinds[letters] = _LETTER
+    for characters, kind in (
+        ("0123456789", _DIGIT),
+        (".,:/-", _JOINS_DIGITS),
+        (_WEEKDAYS, _WEEKDAY),
+    ):
+        kinds[[ord(character) for character in characters]] = kind
     return kinds
 
 
-def _code_points(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+@compiled
+def _viewed(
+    codes: NDArray[np.uint32],
+    single: NDArray[np.uint32],
+    place: NDArray[np.uint16],
+    several: NDArray[np.uint32],
+    kinds: NDArray[np.uint8],
+) -> NDArray[np.uint32]:
+    """The code points of a text's dedup view."""
+    folded = _folded(codes, single, place, several)
+    view = np.empty(len(folded), np.uint32)
+    length = at = last = before = 0
+    while at < len(folded):
+        code = folded[at]
+        kind = kinds[code]
+        if kind == _WEEKDAY:
+            passed = _weekday(folded, at)
+            if passed:
+                at += passed
+                continue
+            kind = _LETTER
+        # A number is digits, and what stands between two of them: 1,024, 3/1, 12:30.
+        goes_on = last == _DIGIT or (last == _JOINS_DIGITS and before == _DIGIT)
+        view[length] = _ZERO if kind == _DIGIT else code
+        length += kind == _LETTER or (kind == _DIGIT and not goes_on)
+        before, last = last, kind
+        at += 1
+    return view[:length]
 
 
-def _text(codes: NDArray[np.uint32]) -> str:
-    return codes.tobytes().decode("utf-32-le", "surrogatepass")
+@compiled
+def _folded(
+    codes: NDArray[np.uint32],
+    single: NDArray[np.uint32],
+    place: NDArray[np.uint16],
+    several: NDArray[np.uint32],
+) -> NDArray[np.uint32]:
+    """The code points of a text, folded as `Folding` says."""
+    length = len(codes)
+    for code in codes:
+        length += several[place[code]]
+    folded = np.empty(length, np.uint32)
+    end = 0
+    for code in codes:
+        at = place[code]
+        if at:
+            for character in several[at + 1 : at + 2 + several[at]]:
+                folded[end] = character
+                end += 1
+        else:
+            folded[end] = single[code]
+            end += 1
+    return folded
+
+
+@compiled
+def _weekday(folded: NDArray[np.uint32], at: int) -> int:
+    """The length of a weekday that begins here: 日曜日 and 日曜; 日 only inside (日); else 0."""
+    after = folded[at + 1 :]
+    if len(after) and after[0] == _YOU:
+        return 3 if len(after) > 1 and after[1] == _BI else 2
+    if at and len(after) and folded[at - 1] == _OPENS and after[0] == _CLOSES:
+        return 1
+    return 0

@@ -4,10 +4,10 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.text import dedup_view, joined, normalise, repair, repair_lines, trim_footer
+from pipeline.text import dedup_view, fold, joined, normalise, repair, repair_lines, trim_footer
 
 TROUBLE = list(
     "あかがサパ゛゜ー々。、，．・…！？「」（）　 \t\n\r\x0b\x0c\x1c\x1f\x85\xa0\xad"
@@ -164,7 +164,17 @@ def test_other_words_are_another_view() -> None:
     assert dedup_view("犬が三匹") != dedup_view("犬が四匹")
 
 
+@given(st.one_of(texts, st.text("1０,：/年日月曜()（）㏠㈪①㈱…aÅ🄐 ")))
+@example("(日)曜日 3/1,日曜2")
+@settings(deadline=None)  # the first call compiles
+def test_a_view_is_made_in_three_steps(text: str) -> None:
+    undated = re.sub(r"[月火水木金土日](?:曜日?|(?<=\(.)(?=\)))", "", fold(text))
+    numbered = re.sub(r"[0-9]+(?:[.,:/-][0-9]+)*", "0", undated)
+    assert dedup_view(text) == "".join(filter(str.isalnum, numbered))
+
+
 @given(texts)
+@settings(deadline=None)
 def test_a_view_holds_letters_and_the_digit_zero(text: str) -> None:
     view = dedup_view(normalise(text))
     assert all(character.isalnum() for character in view)
