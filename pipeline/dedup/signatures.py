@@ -21,6 +21,7 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from pipeline.compiled import compiled
 from schemas import SIGNATURE_SLOTS
 
 SHINGLE_CHARS = 5
@@ -33,24 +34,26 @@ One changed character touches five 5-grams, which leaves a view of `n` of them a
 `(n - 5) / (n + 5)`: under 35 that is below 0.75, so shorter texts can only be compared exactly.
 """
 
-_SLOT_BITS = SIGNATURE_SLOTS.bit_length() - 1
+_SLOTS = SIGNATURE_SLOTS
+_VALUE_BITS = 64 - (_SLOTS.bit_length() - 1)  # of a hash, whose other bits are the slot
 _BATCH_TEXTS = 128
 _BATCH_CHARS = 1 << 16  # keeps every temporary at half a MiB: inside the cache, cheap to malloc
 _EMPTY = np.uint64(2**64 - 1)
 _ROUNDS_BEFORE_DISTINCT = 4
+_LONG = 8 * _SLOTS
 
 # Odd 64-bit constants: the fractional parts of the square roots of 2, 3 and 5 spread the
 # characters, the golden ratio spaces the rounds, the last two are those of MurmurHash3's fmix64.
 _SPREAD_1 = np.uint64(0x6A09E667F3BCC909)
 _SPREAD_2 = np.uint64(0xBB67AE8584CAA73B)
 _SPREAD_4 = np.uint64(0x3C6EF372FE94F82B)
-_ROUND_STEP = 0x9E3779B97F4A7C15
+_ROUND_STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
 _HALF = np.uint64(33)
+_ONE = np.uint64(1)
 
 _Words = NDArray[np.uint64]
-_Rows = NDArray[np.intp]
 
 
 def content_hashes(views: Sequence[str]) -> pa.Array:
@@ -89,7 +92,7 @@ def signatures(views: Sequence[str]) -> pa.Array:
     sketchable = [view for view in views if len(view) >= MIN_CHARS]
     sketches = np.zeros((len(views), SIGNATURE_SLOTS), "<u2")
     for batch in batches(sketchable):
-        sketches[rows[batch]] = _sketch(sketchable[batch])
+        sketches[rows[batch]] = _sketched(sketchable[batch])
     return pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(2 * SIGNATURE_SLOTS),
         len(views),
@@ -140,74 +143,63 @@ def batches(views: Sequence[str]) -> Iterator[slice]:
         yield slice(start, len(views))
 
 
-def _sketch(views: Sequence[str]) -> NDArray[np.uint16]:
+def _sketched(views: Sequence[str]) -> NDArray[np.uint16]:
     """Sketches a batch of views that are all long enough; shape (len(views), 128)."""
-    shingles, owners = _shingles(views)
-    smallest = np.full((len(views) + 1) * SIGNATURE_SLOTS, _EMPTY)
-    _throw(shingles, owners, 0, smallest)
-    _fill(shingles, owners, smallest)
-    return smallest[: len(views) * SIGNATURE_SLOTS].reshape(-1, SIGNATURE_SLOTS).astype(np.uint16)
-
-
-def _shingles(views: Sequence[str]) -> tuple[_Words, _Rows]:
-    """Gives every 5-gram of the joined views a number, and names the view that it is of.
-
-    The few that reach from one view into the next belong to nobody: to row `len(views)`.
-    """
     joined = "".join(views).encode("utf-32-le", "surrogatepass")
-    chars = np.frombuffer(joined, "<u4").astype(np.uint64)
-    pairs = chars[:-1] * _SPREAD_1
-    pairs += chars[1:]
-    fours = pairs[:-2] * _SPREAD_2
-    fours += pairs[2:]
-    shingles = fours[:-1] * _SPREAD_4
-    shingles += chars[4:]
-    across = SHINGLE_CHARS - 1
-    runs = np.full((len(views), 2), across)
-    runs[:, 0] = [len(view) - across for view in views]
-    nobody = len(views)
-    names = np.column_stack([np.arange(nobody), np.full(nobody, nobody)])
-    owners = np.repeat(names.ravel(), runs.ravel())[:-across]
-    return shingles, owners
+    ends = np.cumsum([len(view) for view in views])
+    return _sketch(np.frombuffer(joined, np.uint32), ends).reshape(-1, _SLOTS)
 
 
-def _throw(shingles: _Words, owners: _Rows, turn: int, smallest: _Words) -> None:
-    """Plays one round: hashes shingles into slots of their owners, which keep the smallest."""
-    mixed = shingles + np.uint64(turn * _ROUND_STEP % 2**64)
-    mixed ^= mixed >> _HALF
-    mixed *= _MIX_1
-    mixed ^= mixed >> _HALF
-    mixed *= _MIX_2
-    mixed ^= mixed >> _HALF
-    if turn < SIGNATURE_SLOTS:
-        slot = (mixed >> np.uint64(64 - _SLOT_BITS)).astype(np.intp)
-    else:  # whatever is still empty gets a round of its own
-        slot = np.full(len(mixed), turn - SIGNATURE_SLOTS)
-    mixed >>= np.uint64(1)  # below _EMPTY
-    np.minimum.at(smallest, owners * SIGNATURE_SLOTS + slot, mixed)
+@compiled
+def _sketch(chars: NDArray[np.uint32], ends: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """The slots of views that stand one after the other, each up to its end."""
+    sketches = np.empty(len(ends) * _SLOTS, np.uint16)
+    begin = 0
+    for row, end in enumerate(ends):
+        slots = _smallest(_shingles(chars[begin:end]))
+        sketches[row * _SLOTS : (row + 1) * _SLOTS] = slots.astype(np.uint16)
+        begin = end
+    return sketches
 
 
-def _fill(shingles: _Words, owners: _Rows, smallest: _Words) -> None:
-    """Plays further rounds for the owners that have empty slots, until there are none."""
-    for turn in range(1, 2 * SIGNATURE_SLOTS):
-        table = smallest.reshape(-1, SIGNATURE_SLOTS)
-        wanting = (table == _EMPTY).any(axis=1)
-        wanting[-1] = False
-        if not wanting.any():
-            return
-        chosen = wanting[owners]
-        shingles, owners = shingles[chosen], owners[chosen]
-        if turn == _ROUNDS_BEFORE_DISTINCT:  # long texts that repeat themselves
-            shingles, owners = _distinct(shingles, owners)
-        thrown = np.full_like(smallest, _EMPTY)
-        _throw(shingles, owners, turn, thrown)
-        np.copyto(smallest, thrown, where=smallest == _EMPTY)
+@compiled
+def _shingles(chars: NDArray[np.uint32]) -> _Words:
+    """A number for every 5-gram of a view."""
+    shingles = np.empty(len(chars) - SHINGLE_CHARS + 1, np.uint64)
+    for at in range(len(shingles)):
+        first = chars[at] * _SPREAD_1 + chars[at + 1]
+        second = chars[at + 2] * _SPREAD_1 + chars[at + 3]
+        shingles[at] = (first * _SPREAD_2 + second) * _SPREAD_4 + chars[at + 4]
+    return shingles
 
 
-def _distinct(shingles: _Words, owners: _Rows) -> tuple[_Words, _Rows]:
-    """Leaves each owner one of every shingle."""
-    order = np.lexsort((shingles, owners))
-    shingles, owners = shingles[order], owners[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (shingles[1:] != shingles[:-1]) | (owners[1:] != owners[:-1])
-    return shingles[first], owners[first]
+@compiled
+def _smallest(shingles: _Words) -> _Words:
+    """Plays round after round, until every slot has kept a value."""
+    smallest = _thrown(shingles, 0)
+    for turn in range(1, 2 * _SLOTS):
+        if smallest.max() < _EMPTY:
+            break
+        if turn == _ROUNDS_BEFORE_DISTINCT and len(shingles) > _LONG:  # it repeats itself
+            shingles = np.unique(shingles)
+        thrown = _thrown(shingles, turn)
+        for slot in range(_SLOTS):
+            if smallest[slot] == _EMPTY:
+                smallest[slot] = thrown[slot]
+    return smallest
+
+
+@compiled
+def _thrown(shingles: _Words, turn: int) -> _Words:
+    """Plays one round: hashes shingles into slots, of which each keeps the smallest value."""
+    smallest = np.full(_SLOTS, _EMPTY)
+    for shingle in shingles:
+        mixed = shingle + np.uint64(turn) * _ROUND_STEP
+        mixed = (mixed ^ (mixed >> _HALF)) * _MIX_1
+        mixed = (mixed ^ (mixed >> _HALF)) * _MIX_2
+        mixed ^= mixed >> _HALF
+        slot = mixed >> np.uint64(_VALUE_BITS)
+        if turn >= _SLOTS:  # whatever is still empty gets a round of its own
+            slot = np.uint64(turn - _SLOTS)
+        smallest[slot] = min(smallest[slot], mixed >> _ONE)  # which is below _EMPTY
+    return smallest
