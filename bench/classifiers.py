@@ -23,7 +23,7 @@ from classifiers.facts import facts
 from classifiers.features import features
 from classifiers.lexicon import adult_lexicon
 from classifiers.morphology import noun_share
-from classifiers.ngrams import Counter, code_points, rolling_hashes
+from classifiers.ngrams import Counter, code_points
 from classifiers.shape import kinds_of, shape
 from pipeline.decode import decode
 from pipeline.html import UnreadablePage, extract
@@ -70,21 +70,19 @@ def main() -> None:
     rows = batch.to_pylist()
     texts = [row[name] for row in rows for name in ("page_text", "text")]
     codes = [code_points(text) for text in texts]
-    hashes = [rolling_hashes(of_text) for of_text in codes]
     kinds = [kinds_of(of_text) for of_text in codes]
-    counted = [counter.count(of_text) for of_text in hashes]
+    distinct = [len(counter.count(of_text)[0]) for of_text in codes]
     seen = list(features(batch))
-    head = bundle.heads["html"]
     stages: dict[str, Callable[[], object]] = {
         "code points": lambda: [code_points(text) for text in texts],
-        "n-grams": lambda: [counter.count(rolling_hashes(of_text)) for of_text in codes],
+        "n-grams": lambda: [counter.count(of_text) for of_text in codes],
         "shape": lambda: [
-            shape(text, kinds_of(of_text), len(found))
-            for text, of_text, (found, _) in zip(texts, codes, counted, strict=True)
+            shape(text, kinds_of(of_text), found)
+            for text, of_text, found in zip(texts, codes, distinct, strict=True)
         ],
-        "lexicon": lambda: list(map(lexicon.find, codes, kinds, hashes)),
-        "facts": lambda: [facts(row) for row in rows],
-        "models": lambda: [head.log_odds(document) for document in seen],
+        "lexicon": lambda: list(map(lexicon.find, codes, kinds)),
+        "facts": lambda: facts(rows),
+        "models": lambda: [bundle.log_odds(document) for document in seen],
         "all three classes": lambda: bundle.chances(batch),
     }
     chars = mean(len(text) for text in texts[::2])

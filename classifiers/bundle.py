@@ -111,10 +111,11 @@ class Bundle:
 
     def chances(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
         """Returns the calibrated chance of each of `CLASSES` for each document, float32."""
-        log_odds = [self._log_odds(seen) for seen in features(batch)]
+        log_odds = [self.log_odds(seen) for seen in features(batch)]
         return as_chances(np.array(log_odds).reshape(-1, len(CLASSES))).astype(np.float32)
 
-    def _log_odds(self, document: Features) -> NDArray[np.float64]:
+    def log_odds(self, document: Features) -> NDArray[np.float64]:
+        """Returns the calibrated log-odds of each of `CLASSES` for one document."""
         html, text = self.heads["html"], self.heads["text"]
         if document.head == "text":
             return text.log_odds(document)

@@ -12,7 +12,7 @@ from classifiers.bundle import Bundle
 from classifiers.features import DENSE, VIEWS, Features, as_document, by_page_text, features
 from classifiers.heads import BY_TEXT, over_cuts
 from classifiers.labels import CLASSES
-from classifiers.ngrams import buckets, code_points, rolling_hashes
+from classifiers.ngrams import buckets, code_points, place_of
 
 _SHOWN: Final = 8
 
@@ -101,8 +101,9 @@ def _votes(
         said = view.weights * weights.weights[view.buckets, place] / view.length
         said *= weights.scale[place] * slope
         codes = code_points(text)
+        ngrams = buckets(codes)
         heard += [
-            Vote(*_first_occurrence(codes, int(view.buckets[row])), float(said[row]), name)
+            Vote(*_first_occurrence(codes, ngrams, view.buckets[row]), float(said[row]), name)
             for row in np.argsort(-np.abs(said), kind="stable")[:most].tolist()
             if said[row]
         ]
@@ -115,11 +116,8 @@ def _votes(
     return sorted(heard, key=lambda vote: -abs(vote.value))
 
 
-def _first_occurrence(codes: NDArray[np.uint32], bucket: int) -> tuple[str, tuple[int, int] | None]:
-    for order, hashes in enumerate(rolling_hashes(codes), start=1):
-        found = np.flatnonzero(buckets([hashes]) == bucket)
-        if len(found):
-            first = int(found[0])
-            ngram = "".join(map(chr, codes[first : first + order].tolist()))
-            return ngram, (first, first + order)
-    raise AssertionError(f"bucket {bucket} is of no n-gram of the text that it was counted in")
+def _first_occurrence(
+    codes: NDArray[np.uint32], ngrams: NDArray[np.uint32], bucket: np.uint32
+) -> tuple[str, tuple[int, int]]:
+    first, end = place_of(int(np.argmax(ngrams == bucket)), len(codes))
+    return "".join(map(chr, codes[first:end].tolist())), (first, end)

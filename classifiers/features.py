@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from classifiers.facts import FACTS, FACTS_READ, facts, has_html
 from classifiers.lexicon import LEXICON, adult_lexicon, lexicon_features
-from classifiers.ngrams import Counter, code_points, rolling_hashes
+from classifiers.ngrams import Counter, code_points
 from classifiers.shape import SHAPE, kinds_of, shape
 
 Head = Literal["html", "text"]
@@ -50,17 +50,14 @@ class View:
     Attributes:
         buckets: its distinct n-grams, `ngrams.Counter.count`.
         weights: the weight of each, in whole sixteenths.
+        length: the Euclidean length of the weights; 1 for a text without n-grams.
         dense: its shape and lexicon features, float32.
     """
 
-    buckets: NDArray[np.intp]
-    weights: NDArray[np.float64]
+    buckets: NDArray[np.uint32]
+    weights: NDArray[np.int32]
+    length: float
     dense: NDArray[np.float32]
-
-    @property
-    def length(self) -> float:
-        """The Euclidean length of the weights; 1 for a text without n-grams."""
-        return float(np.sqrt(self.weights @ self.weights)) or 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +72,11 @@ class Features:
 def read(text: str, counter: Counter) -> View:
     """Reads one text: code points once, from which come n-grams, shape and lexicon hits."""
     codes = code_points(text)
-    kinds, hashes = kinds_of(codes), rolling_hashes(codes)
-    buckets, weights = counter.count(hashes)
-    hits = adult_lexicon().find(codes, kinds, hashes)
+    kinds = kinds_of(codes)
+    buckets, weights, length = counter.count(codes)
+    hits = adult_lexicon().find(codes, kinds)
     dense = np.concatenate((shape(text, kinds, len(buckets)), lexicon_features(codes, hits)))
-    return View(buckets, weights, dense)
+    return View(buckets, weights, length, dense)
 
 
 def features(batch: pa.RecordBatch) -> Iterator[Features]:
@@ -88,13 +85,15 @@ def features(batch: pa.RecordBatch) -> Iterator[Features]:
     Args:
         batch: documents: the columns `text` and `page_text`, and where they are, the page facts.
     """
-    counter, with_facts = Counter(), has_html(batch)
+    counter, with_html = Counter(), has_html(batch)
     there = [name for name in ("text", "page_text", *FACTS_READ) if name in batch.schema.names]
-    for row, with_html in zip(batch.select(there).to_pylist(), with_facts, strict=True):
-        if with_html:
+    rows = batch.select(there).to_pylist()
+    told = iter(facts([row for row, of_html in zip(rows, with_html, strict=True) if of_html]))
+    for row, of_html in zip(rows, with_html, strict=True):
+        if of_html:
             views = (read(row["page_text"], counter), read(row["text"] or "", counter))
-            told = np.array(facts(row), dtype=np.float32)
-            yield Features("html", views, np.concatenate([view.dense for view in views] + [told]))
+            dense = np.concatenate([*(view.dense for view in views), next(told)])
+            yield Features("html", views, dense)
         else:
             yield as_document(row["page_text"] or row["text"] or "", counter)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from classifiers.features import VIEWS, Features, Head, View
 from classifiers.labels import CLASSES
 from classifiers.ngrams import BUCKET_BITS
+from pipeline.compiled import compiled
 
 BY_TEXT: Final = [CLASSES.index("adult")]
 """The classes that a page with HTML too is judged on by its whole text, with the text head.
@@ -61,9 +62,8 @@ class ViewWeights:
 
     def log_odds(self, view: View) -> NDArray[np.float64]:
         """Returns what the n-grams of a text, scaled to length 1, say for each class."""
-        heard = self.weights.view(np.uint32)[view.buckets, 0].view(np.int8).reshape(-1, _LANES)
-        said = (view.weights @ heard.astype(np.float64))[: len(CLASSES)]
-        log_odds: NDArray[np.float64] = said / view.length * self.scale
+        said = _say(view.buckets, view.weights, self.weights.view(np.uint32).ravel())
+        log_odds: NDArray[np.float64] = said[: len(CLASSES)] / view.length * self.scale
         return log_odds
 
 
@@ -98,7 +98,7 @@ class LinearHead:
         self, said: NDArray[np.float64], dense: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """Adds to what a document's n-grams say what its dense features say, and calibrates."""
-        steps = self.steps[over_cuts(dense, self.cuts)].sum(0)
+        steps = _add_steps(dense, self.cuts, self.steps)
         slope, offset = self.calibration
         log_odds: NDArray[np.float64] = (said + steps + self.offset) * slope + offset
         return log_odds
@@ -133,7 +133,9 @@ class LinearHead:
             )
             for view in VIEWS[name]
         ]
-        plain = (stored[part] for part in ("cuts", "steps", "offset", "calibration"))
+        plain = (  # of one layout and writable: the loop over them is compiled for that alone
+            np.array(stored[part], order="C") for part in ("cuts", "steps", "offset", "calibration")
+        )
         return cls(name, tuple(views), *plain)
 
 
@@ -141,3 +143,37 @@ def over_cuts(dense: NDArray[np.float32], cuts: NDArray[np.float64]) -> NDArray[
     """Tells which cuts a document's dense features are over: `(…, features, cuts)`."""
     over: NDArray[np.bool_] = dense[..., None] > cuts
     return over
+
+
+@compiled
+def _say(
+    buckets: NDArray[np.uint32], weights: NDArray[np.int32], words: NDArray[np.uint32]
+) -> NDArray[np.int64]:
+    """Sums the weights of n-grams, lane by lane, each times what the n-gram weighs in the text.
+
+    The table is far larger than the caches. Its words are fetched before anything is made of them,
+    so that the processor waits for many at a time.
+    """
+    fetched = np.empty_like(buckets)
+    for place in range(len(buckets)):
+        fetched[place] = words[buckets[place]]
+    lanes = fetched.view(np.int8)
+    said = np.zeros(_LANES, np.int64)
+    for place in range(len(weights)):
+        for lane in range(_LANES):
+            said[lane] += weights[place] * lanes[_LANES * place + lane]
+    return said
+
+
+@compiled
+def _add_steps(
+    dense: NDArray[np.float32], cuts: NDArray[np.float64], steps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Adds what it says for each class that features are over their cuts, in the cuts' order."""
+    said = np.zeros(steps.shape[2])
+    for feature in range(len(dense)):
+        for cut in range(cuts.shape[1]):
+            if dense[feature] > cuts[feature, cut]:
+                for place in range(len(said)):
+                    said[place] += steps[feature, cut, place]
+    return said

@@ -12,63 +12,48 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers.ngrams import ORDERS, code_points, rolling_hashes
+from classifiers.ngrams import code_points
 from classifiers.shape import HIRAGANA, KANJI, KATAKANA, LATIN, kinds_of
+from pipeline.compiled import compiled
 from pipeline.rules.phrases import terms
 
 LEXICON: Final = ("log_terms",)
 """The features of one text: different terms alone, for a lesson may repeat the one that it has."""
 
 _SHORTEST_HIRAGANA: Final = 4
-_BITS: Final = 16
-_SHIFT: Final = np.uint32(32 - _BITS)
-_JOINING: Final = (KATAKANA, KANJI, LATIN)
+_PRIME: Final = np.uint32(0x9E3779B1)
+_SLOT_BITS: Final = 14
+_SHIFT: Final = np.uint32(32 - _SLOT_BITS)
+_JOINING: Final = np.isin(np.arange(256), (KATAKANA, KANJI, LATIN))
 
 
 class Lexicon:
-    """A list of words, indexed by the hashes of their first two, three or four characters."""
+    """A list of words, in slots by the first two characters.
+
+    The words stand one after another in one array of code points; word `n` from `starts[n]` to
+    `starts[n + 1]`, the words of slot `s` from `slots[s]` to `slots[s + 1]`, the shortest first.
+    """
 
     def __init__(self, words: frozenset[str]) -> None:
-        self._by_start: list[dict[int, list[bytes]]] = [{} for _ in range(ORDERS)]
-        self._begins = np.zeros(2**_BITS, dtype=bool)
-        for word in sorted(words):
-            codes = code_points(word)
-            kinds = kinds_of(codes)
-            if len(codes) < 2 or (
-                len(codes) < _SHORTEST_HIRAGANA and bool((kinds == HIRAGANA).all())
-            ):
-                continue
-            hashes = rolling_hashes(codes)
-            self._begins[hashes[1][0] >> _SHIFT] = True
-            self._by_start[len(hashes) - 1].setdefault(int(hashes[-1][0]), []).append(
-                codes.tobytes()
-            )
+        kept = {codes.tobytes(): codes for codes in map(code_points, words) if _is_found(codes)}
+        slotted = sorted(
+            (int(_slot(codes[0], codes[1])), len(codes), codes.tolist()) for codes in kept.values()
+        )
+        lengths = [length for _, length, _ in slotted]
+        self._words = np.array([code for *_, word in slotted for code in word], dtype=np.uint32)
+        self._starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+        self._slots = np.searchsorted(
+            [slot for slot, *_ in slotted], np.arange(2**_SLOT_BITS + 1)
+        ).astype(np.int32)
 
-    def find(
-        self,
-        codes: NDArray[np.uint32],
-        kinds: NDArray[np.uint8],
-        hashes: Sequence[NDArray[np.uint32]],
-    ) -> list[tuple[int, int]]:
+    def find(self, codes: NDArray[np.uint32], kinds: NDArray[np.uint8]) -> list[tuple[int, int]]:
         """Returns the hits in a text, as `(first, end)` in code points, ascending.
 
         Args:
             codes: the text, as `code_points` gives it.
             kinds: the kind of each character, `kinds_of`.
-            hashes: its `rolling_hashes`.
         """
-        if len(hashes) < 2:
-            return []
-        hits = []
-        begun = np.flatnonzero(self._begins[(hashes[1] >> _SHIFT).astype(np.intp)])
-        for by_start, starts in zip(self._by_start[1:], hashes[1:], strict=False):
-            places = begun[: np.searchsorted(begun, len(starts))]
-            for first, start in zip(places.tolist(), starts[places].tolist(), strict=True):
-                for word in by_start.get(start, ()):
-                    end = first + len(word) // codes.itemsize
-                    if codes[first:end].tobytes() == word and _stands_alone(kinds, first, end):
-                        hits.append((first, end))
-        return sorted(hits)
+        return _find(codes, kinds, _JOINING, self._words, self._starts, self._slots)
 
 
 def lexicon_features(
@@ -85,7 +70,52 @@ def adult_lexicon() -> Lexicon:
     return Lexicon(frozenset(terms("adult")))
 
 
-def _stands_alone(kinds: NDArray[np.uint8], first: int, end: int) -> bool:
-    before = first == 0 or kinds[first - 1] != kinds[first] or kinds[first] not in _JOINING
-    after = end == len(kinds) or kinds[end] != kinds[end - 1] or kinds[end - 1] not in _JOINING
-    return bool(before and after)
+def _is_found(word: NDArray[np.uint32]) -> bool:
+    of_hiragana = bool((kinds_of(word) == HIRAGANA).all())
+    return len(word) >= (_SHORTEST_HIRAGANA if of_hiragana else 2)
+
+
+@compiled
+def _slot(first: np.uint32, second: np.uint32) -> np.uint32:
+    return np.uint32((first * _PRIME + second) * _PRIME) >> _SHIFT
+
+
+@compiled
+def _find(
+    codes: NDArray[np.uint32],
+    kinds: NDArray[np.uint8],
+    joining: NDArray[np.bool_],
+    words: NDArray[np.uint32],
+    starts: NDArray[np.int32],
+    slots: NDArray[np.int32],
+) -> list[tuple[int, int]]:
+    """Tries at each place the words of its slot, of which most have none."""
+    hits = []
+    for first in range(len(codes) - 1):
+        slot = _slot(codes[first], codes[first + 1])
+        for word in range(slots[slot], slots[slot + 1]):
+            end = first + starts[word + 1] - starts[word]
+            if (
+                end <= len(codes)
+                and _same(codes, first, words, starts[word], end - first)
+                and (first == 0 or _parts(kinds[first - 1], kinds[first], joining))
+                and (end == len(codes) or _parts(kinds[end], kinds[end - 1], joining))
+            ):
+                hits.append((first, end))
+    return hits
+
+
+@compiled
+def _same(
+    codes: NDArray[np.uint32], first: int, words: NDArray[np.uint32], start: int, length: int
+) -> bool:
+    same = 0
+    while same < length and codes[first + same] == words[start + same]:
+        same += 1
+    return same == length
+
+
+@compiled
+def _parts(outside: int, inside: int, joining: NDArray[np.bool_]) -> bool:
+    """Whether a word may begin or end between two characters of these kinds."""
+    return outside != inside or not joining[inside]

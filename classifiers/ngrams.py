@@ -6,11 +6,14 @@ n-grams stand in for words (`なので`, `ランキング`) and for their ending
 """
 
 import unicodedata
-from collections.abc import Sequence
+from functools import cache
+from math import sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.compiled import compiled
 
 ORDERS: Final = 4
 """The longest n-gram, in characters."""
@@ -21,17 +24,18 @@ BUCKET_BITS: Final = 20
 MAX_CHARS: Final = 4_000
 """Characters of a text that are read; a longer text shows its beginning and its end.
 
-Four n-grams a character have to be numbered by 16 bits in `Counter`: it is under 2^14.
+Four n-grams a character have to be counted by 16 bits in `Counter`: it is under 2^14.
 """
 
 WEIGHT_UNIT: Final = 16
 """Term weights are whole multiples of 1/16, so that their sums are exact in any order."""
 
 _PRIME: Final = np.uint32(0x9E3779B1)  # 2^32 / golden ratio, odd: Knuth's multiplicative hash
+_SHIFT: Final = np.uint32(32 - BUCKET_BITS)
 _LARGEST_COUNT: Final = 1023
 _WEIGHT_OF_COUNT: Final = np.round(
     WEIGHT_UNIT * (1 + np.log(np.maximum(np.arange(_LARGEST_COUNT + 1), 1)))
-)
+).astype(np.int32)
 _SPACE: Final = ord(" ")
 _BREAK: Final = ord("\n")
 
@@ -49,9 +53,11 @@ def _fold(code: int) -> int:
     return ord("0") if folded.isdecimal() else ord(folded)
 
 
-_FOLDED: Final = np.array(
-    [code if 0xD800 <= code < 0xE000 else _fold(code) for code in range(0x10000)], dtype=np.uint32
-)
+@cache
+def _fold_table() -> NDArray[np.uint32]:
+    return np.array(
+        [code if 0xD800 <= code < 0xE000 else _fold(code) for code in range(0x10000)], np.uint32
+    )
 
 
 def excerpt(text: str) -> str:
@@ -74,55 +80,123 @@ def code_points(text: str) -> NDArray[np.uint32]:
     '価格は 00,000円!\n詳しくはclick'
     """
     raw = np.frombuffer(excerpt(text).encode("utf-32-le", "replace"), dtype="<u4")
-    codes = np.where(raw < len(_FOLDED), _FOLDED[np.minimum(raw, 0xFFFF)], raw)
-    blank = (codes == _SPACE) | (codes == _BREAK)
-    repeated = blank[1:] & (codes[1:] == codes[:-1])
-    return codes[np.concatenate(([True], ~repeated))] if len(codes) else codes
+    return _folded(raw, _fold_table())
 
 
-def rolling_hashes(codes: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
-    """Hashes every n-gram to 32 bits, of which the high ones are well mixed.
+def buckets(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Returns the bucket of every n-gram, below 2**BUCKET_BITS.
 
-    Returns:
-        An array an order, 1 to `ORDERS`; the n-gram that begins at `i` is hashed at `i`.
+    The characters come first, then the 2-grams, and so on to `ORDERS`, each in the order of the
+    text: `place_of` tells where one stands.
     """
-    hashes = []
-    rolling = np.zeros(len(codes) + 1, dtype=np.uint32)
+    hashes = np.zeros_like(codes)
+    found = [np.empty(0, np.uint32)]
     for order in range(min(ORDERS, len(codes))):
-        rolling = (rolling[:-1] + codes[order:]) * _PRIME
-        hashes.append(rolling)
-    return hashes
+        _lengthen(hashes, codes[order:])
+        found.append(hashes[: len(codes) - order] >> _SHIFT)
+    return np.concatenate(found)
 
 
-def buckets(hashes: Sequence[NDArray[np.uint32]]) -> NDArray[np.intp]:
-    """Returns the bucket of every n-gram, one order after the other, each below 2**BUCKET_BITS."""
-    found = np.concatenate(hashes) if hashes else np.empty(0, dtype=np.uint32)
-    return (found >> np.uint32(32 - BUCKET_BITS)).astype(np.intp)
+def place_of(ngram: int, length: int) -> tuple[int, int]:
+    """Returns where an n-gram stands in a text, `(first, end)`.
+
+    Args:
+        ngram: the n-gram, as a place in `buckets`.
+        length: characters of the text.
+
+    >>> [place_of(ngram, 3) for ngram in range(6)]
+    [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3), (0, 3)]
+    """
+    order = 1
+    while ngram > length - order:
+        ngram -= length - order + 1
+        order += 1
+    return ngram, ngram + order
 
 
 class Counter:
     """Counts the n-grams of one text after another, on scratch memory that is kept between them.
 
-    Every n-gram leaves its place in its bucket; the last one there stands for all of the bucket.
-    That is five times as fast as sorting. One counter serves one thread.
+    One counter serves one thread.
     """
 
     def __init__(self) -> None:
-        self._last = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
+        self._seen = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
 
     def count(
-        self, hashes: Sequence[NDArray[np.uint32]]
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Counts the n-grams of a text, given as `rolling_hashes`.
+        self, codes: NDArray[np.uint32]
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int32], float]:
+        """Counts the n-grams of a text.
+
+        Args:
+            codes: the text, as `code_points` gives it.
 
         Returns:
-            The distinct buckets, and the weight `1 + ln(count)` of each in whole sixteenths; their
-            order depends on the text alone.
+            The distinct buckets, in the order in which `buckets` has them first; the weight
+            `1 + ln(count)` of each in whole sixteenths; the Euclidean length of the weights, 1
+            for a text without n-grams.
         """
-        found = buckets(hashes)
-        places = np.arange(len(found), dtype=np.uint16)
-        self._last[found] = places
-        standing = self._last[found]
-        stands = np.flatnonzero(standing == places)
-        counts = np.bincount(standing, minlength=len(found))[stands]
-        return found[stands], _WEIGHT_OF_COUNT[np.minimum(counts, _LARGEST_COUNT)]
+        distinct, weights, squares = _count(codes, self._seen, _WEIGHT_OF_COUNT)
+        return distinct, weights, sqrt(squares) or 1.0
+
+
+@compiled
+def _folded(raw: NDArray[np.uint32], table: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Folds each code point by the table, and a run of one blank or break into one."""
+    codes = np.empty_like(raw)
+    size = 0
+    before = np.uint32(0)
+    for code in raw:
+        folded = table[code] if code < len(table) else code
+        if folded != before or folded not in (_SPACE, _BREAK):
+            codes[size] = before = folded
+            size += 1
+    return codes[:size]
+
+
+@compiled
+def _lengthen(hashes: NDArray[np.uint32], last: NDArray[np.uint32]) -> None:
+    """Makes the hashes of n-grams those of the n-grams that are a character longer.
+
+    Done for a whole text at a time, so that the processor hashes several n-grams at once.
+
+    Args:
+        hashes: the n-gram that begins at `i` is hashed at `i`, to 32 bits, of which the high ones
+            are well mixed; 0 before the first character.
+        last: the last characters of the longer n-grams, in order.
+    """
+    for first in range(len(last)):
+        hashes[first] = np.uint32(hashes[first] + last[first]) * _PRIME
+
+
+@compiled
+def _count(
+    codes: NDArray[np.uint32], seen: NDArray[np.uint16], weight_of: NDArray[np.int32]
+) -> tuple[NDArray[np.uint32], NDArray[np.int32], int]:
+    """Counts each bucket where it stands in `seen`, and leaves `seen` at 0 again.
+
+    Every bucket is written down, but only one that is new moves the end of the list: half of them
+    are new, and a branch would be guessed wrong each other time.
+
+    Returns:
+        The distinct buckets, their weights, and the sum of the weights' squares.
+    """
+    distinct = np.empty(ORDERS * len(codes), np.uint32)
+    size = 0
+    hashes = np.zeros_like(codes)
+    for order in range(min(ORDERS, len(codes))):
+        _lengthen(hashes, codes[order:])
+        for first in range(len(codes) - order):
+            bucket = hashes[first] >> _SHIFT
+            distinct[size] = bucket
+            size += seen[bucket] == 0
+            seen[bucket] += np.uint16(1)
+    weights = np.empty(size, np.int32)
+    squares = 0
+    for place in range(size):
+        bucket = distinct[place]
+        weight = weight_of[min(seen[bucket], _LARGEST_COUNT)]
+        seen[bucket] = 0
+        weights[place] = weight
+        squares += weight * weight
+    return distinct[:size], weights, squares

@@ -5,12 +5,14 @@ are short lines of nouns in kanji, katakana and Latin letters. How much prose th
 its share: an article keeps its paragraphs under the longest of menus.
 """
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.ngrams import ORDERS, excerpt
+from pipeline.compiled import compiled
 
 _KINDS: Final = (
     "hiragana",
@@ -48,6 +50,13 @@ SHAPE: Final = (
 )
 """The features of one text, in order."""
 
+_SHARED: Final = np.array([kind for kind in range(len(_KINDS)) if kind not in {BREAK, OTHER}])
+_AS_LOGARITHM: Final = np.flatnonzero(
+    [name.startswith("log_") or name in {"mean_line", "longest_line"} for name in SHAPE]
+)
+_LONG_LINE: Final = 60
+_SHORT_LINE: Final = 15
+
 
 def _kind_of(code: int) -> int:
     character = chr(code)
@@ -72,15 +81,14 @@ def _kind_of(code: int) -> int:
     return KANJI if character == "々" else OTHER
 
 
-_KIND_OF: Final = np.array([_kind_of(code) for code in range(0x10000)], dtype=np.uint8)
-_SHARED: Final = [kind for kind in range(len(_KINDS)) if kind not in {BREAK, OTHER}]
-_LONG_LINE: Final = 60
-_SHORT_LINE: Final = 15
+@cache
+def _kind_table() -> NDArray[np.uint8]:
+    return np.array([_kind_of(code) for code in range(0x10000)], dtype=np.uint8)
 
 
 def kinds_of(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Returns the kind of each folded code point: `HIRAGANA`, `KATAKANA`, `KANJI`, …."""
-    return _KIND_OF[np.minimum(codes, 0xFFFF)]
+    return _kind_table().take(codes, mode="clip")
 
 
 def shape(text: str, kinds: NDArray[np.uint8], distinct: int) -> NDArray[np.float32]:
@@ -97,29 +105,57 @@ def shape(text: str, kinds: NDArray[np.uint8], distinct: int) -> NDArray[np.floa
     """
     if not len(kinds):
         return np.zeros(len(SHAPE), dtype=np.float32)
-    counts = np.bincount(kinds, minlength=len(_KINDS))
-    ends = np.concatenate((np.flatnonzero(kinds == BREAK), [len(kinds)]))
-    lengths = ends.copy()
-    lengths[1:] -= ends[:-1] + 1
-    stopped = kinds[np.maximum(ends - 1, 0)] == STOP
-    n_stopped, chars_stopped = np.count_nonzero(stopped), lengths[stopped].sum()
-    chars_long = lengths[lengths >= _LONG_LINE].sum()
-    chars = max(1, int(lengths.sum()))
-    lines = [line for line in excerpt(text).split("\n") if line]
-    return np.array(
+    counts = np.zeros(len(_KINDS), dtype=np.int64)
+    n_lines, longest, chars_long, n_short, n_stopped, chars_stopped = _walk(kinds, counts)
+    chars = max(1, len(kinds) - int(counts[BREAK]))
+    stored_lines = [line for line in excerpt(text).split("\n") if line]
+    measured = np.array(
         [
-            np.log1p(len(text)),
+            len(text),
             *(counts[_SHARED] / chars).tolist(),
-            np.log1p(len(lines)),
-            np.log1p(chars / len(lengths)),
-            np.log1p(lengths.max()),
+            len(stored_lines),
+            chars / n_lines,
+            longest,
             chars_long / chars,
-            np.count_nonzero(lengths < _SHORT_LINE) / len(lengths),
-            n_stopped / len(lengths),
+            n_short / n_lines,
+            n_stopped / n_lines,
             chars_stopped / chars,
-            len(set(lines)) / max(1, len(lines)),
+            len(set(stored_lines)) / max(1, len(stored_lines)),
             distinct / (ORDERS * len(kinds)),
-            *np.log1p([counts[STOP], n_stopped, chars_stopped, chars_long]).tolist(),
-        ],
-        dtype=np.float32,
+            int(counts[STOP]),
+            n_stopped,
+            chars_stopped,
+            chars_long,
+        ]
     )
+    measured[_AS_LOGARITHM] = np.log1p(measured[_AS_LOGARITHM])
+    return measured.astype(np.float32)
+
+
+@compiled
+def _walk(
+    kinds: NDArray[np.uint8], counts: NDArray[np.int64]
+) -> tuple[int, int, int, int, int, int]:
+    """Walks from line to line, and counts the characters of each kind on the way.
+
+    Returns:
+        How many lines there are, characters of the longest, characters in long lines, how many
+        lines are short, how many end on a stop, and the characters of these.
+    """
+    n_lines = longest = chars_long = n_short = n_stopped = chars_stopped = 0
+    start = 0
+    for end in range(len(kinds) + 1):
+        if end < len(kinds):
+            counts[kinds[end]] += 1
+            if kinds[end] != BREAK:
+                continue
+        length = end - start
+        n_lines += 1
+        longest = max(longest, length)
+        chars_long += length * (length >= _LONG_LINE)
+        n_short += length < _SHORT_LINE
+        if length and kinds[end - 1] == STOP:
+            n_stopped += 1
+            chars_stopped += length
+        start = end + 1
+    return n_lines, longest, chars_long, n_short, n_stopped, chars_stopped

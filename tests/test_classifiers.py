@@ -19,7 +19,6 @@ from classifiers.evaluate import Judged, as_text, evaluate
 from classifiers.explain import explain, votes
 from classifiers.features import DENSE, features
 from classifiers.labels import CLASSES, Label, folds, groups, read_labels, summary
-from classifiers.lexicon import adult_lexicon
 from classifiers.metrics import (
     average_precision,
     brier,
@@ -29,12 +28,10 @@ from classifiers.metrics import (
     threshold_at_precision,
 )
 from classifiers.morphology import noun_share
-from classifiers.ngrams import Counter, buckets, code_points, rolling_hashes
-from classifiers.shape import HIRAGANA, kinds_of
+from classifiers.ngrams import code_points
 from classifiers.train import Settings, train_bundle
 from pipeline.errors import BundleError, InputError, RunError
 from pipeline.html import extract
-from pipeline.rules.phrases import terms
 from schemas import PAGE_FACTS, SCORES
 
 DIARY = (
@@ -250,46 +247,6 @@ class TestBundle:
 def copied(bundle: Bundle, folder: Path) -> Path:
     source = Path(__file__).parents[1] / "classifiers" / "models" / bundle.name
     return Path(shutil.copytree(source, folder / bundle.name))
-
-
-class TestNgrams:
-    @given(st.text(max_size=300))
-    def test_counts_add_up_and_leave_nothing_behind(self, text: str) -> None:
-        hashes, counter = rolling_hashes(code_points(text)), Counter()
-        first, again = counter.count(hashes), counter.count(hashes)
-        assert sorted(first[0].tolist()) == np.unique(buckets(hashes)).tolist()
-        assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
-
-    def test_width_case_and_numbers_are_folded(self) -> None:
-        assert np.array_equal(code_points("ＡＢＣ　１２３"), code_points("abc 456"))
-
-    def test_a_long_text_shows_both_its_ends(self) -> None:
-        text = "始" + "中" * 20_000 + "終"
-        assert code_points(text)[0] == ord("始")
-        assert code_points(text)[-1] == ord("終")
-
-
-def adult_words(text: str) -> list[str]:
-    codes = code_points(text)
-    hits = adult_lexicon().find(codes, kinds_of(codes), rolling_hashes(codes))
-    return ["".join(map(chr, codes[first:end].tolist())) for first, end in hits]
-
-
-class TestLexicon:
-    @pytest.mark.parametrize("harmless", ["アスパラガス", "グローバル", "SMSを送る", DIARY])
-    def test_does_not_fall_for_substrings(self, harmless: str) -> None:
-        assert adult_words(harmless) == []
-
-    def test_finds_every_term_of_the_rules_between_marks(self) -> None:
-        for term in terms("adult"):
-            folded = "".join(map(chr, code_points(term).tolist()))
-            short = len(folded) < 2 or (
-                len(folded) < 4 and set(kinds_of(code_points(term))) == {HIRAGANA}
-            )
-            assert short or folded in adult_words(f"、{term}。")
-
-    def test_finds_a_word_where_the_script_changes(self) -> None:
-        assert adult_words("話題のアダルトビデオを借りる") == ["アダルトビデオ"]
 
 
 def label(site: str, owner: str = "", *truth: bool, page: int = 0, **more: Any) -> Label:
