@@ -16,7 +16,7 @@ import click
 
 from pipeline import console
 from pipeline.errors import OptionError, SeimaiError
-from pipeline.loading import loading
+from pipeline.loading import loading, without_pandas
 from pipeline.selection.recipe_file import shipped
 from pipeline.url_secrets import without_secrets
 
@@ -566,6 +566,7 @@ def export_megatron_command(
 def main() -> NoReturn:
     """The program: Beam's options are cut off at `--`; an error is one message for a person."""
     own, beam_args = _split(sys.argv[1:])
+    without_pandas()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         _check(beam_args)

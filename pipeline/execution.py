@@ -1,7 +1,7 @@
 """How a step's tasks are run: by local processes, or by the Beam runner that the user names.
 
-Either way the tasks go through the same Beam graph (`pipeline.graph`) and are committed in the
-same way, so both give the same bytes, and a run can be begun by one and finished by the other.
+Either way the tasks go through a Beam graph (`pipeline.graph`) and are committed in the same way, so
+both give the same bytes, and a run can be begun by one and finished by the other.
 """
 
 import os
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pipeline.errors import RunError
 from pipeline.tasks import Commit, commits, intact, sweep, withdraw
-from pipeline.workers import Pool, Task
+from pipeline.workers import Pool, ReadsOwnFiles, Task, do_here
 
 _SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -61,8 +61,16 @@ class Execution:
                 _graph().run_on(self.beam_args, name, work, tasks)
         else:
             with self._bar(name, tasks) as bar:
-                for _ in self._pool.run(work, tasks):
+                for _ in self._done_locally(work, tasks):
                     bar.update()
+
+    def _done_locally(self, work: Callable[[T], None], tasks: Sequence[T]) -> Iterator[Task]:
+        """The tasks as they are done: by workers, if one is worth its start of a second."""
+        if len(tasks) == 1 and isinstance(work, ReadsOwnFiles):
+            do_here(work, tasks[0])
+            yield tasks[0]
+        else:
+            yield from self._pool.run(work, tasks)
 
     def _bar(self, name: str, tasks: Sequence[T]) -> "tqdm[Any]":
         return tqdm(total=len(tasks), desc=name, unit="task", disable=not self.progress)

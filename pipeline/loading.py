@@ -1,11 +1,12 @@
-"""Loading libraries, in which nothing is begun that an interrupt could harm."""
+"""Loading libraries: what an interrupt does meanwhile, and what is left out."""
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
+from importlib.abc import MetaPathFinder
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -27,6 +28,25 @@ def loading() -> Iterator[None]:
     finally:
         for number, handler in usual.items():
             signal.signal(number, handler)
+
+
+def without_pandas() -> None:
+    """Have this process do without pandas, which pyarrow and Beam load wherever it is installed.
+
+    That takes a quarter of a second; and nothing here ever makes or takes a data frame.
+    """
+    sys.meta_path.insert(0, _NoPandas())
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - the signature of a finder
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is left out: see pipeline.loading", name=fullname)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

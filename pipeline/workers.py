@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 import traceback
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias, cast
 
 from pipeline import storage
 from pipeline.errors import SeimaiError, WorkerError
+from pipeline.loading import without_pandas
 
 DEATHS_ALLOWED = 2
 """How often a worker may die on one task before the task is given up."""
@@ -52,9 +54,32 @@ _Order: TypeAlias = tuple[Callable[[Any], None], Task]
 """Some work, and what to do it with."""
 
 
+class ReadsOwnFiles(ABC):
+    """Work that reads nothing but what seimai wrote: no page of others, which could be its death.
+
+    A single task of it needs no process of its own.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __call__(self, task: Any) -> None:  # noqa: ANN401 - a step may have tasks of any kind
+        """Do one task."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     error: Exception | None = None
+
+    def tell(self, task: Task) -> None:
+        """Raise what the task ended with, if it failed."""
+        if isinstance(self.error, SeimaiError):
+            raise self.error
+        if self.error:
+            raise WorkerError(
+                f"{task}: the work failed, which is a defect of seimai: please report it with "
+                f"this trace. All other work is kept.\n{self.error}"
+            )
 
 
 @dataclass(slots=True)
@@ -142,13 +167,7 @@ class Pool:
         except (EOFError, ConnectionResetError):
             return False
         worker.task = None
-        if isinstance(outcome.error, SeimaiError):
-            raise outcome.error
-        if outcome.error:
-            raise WorkerError(
-                f"{task}: the work failed, which is a defect of seimai: please report it with "
-                f"this trace. All other work is kept.\n{outcome.error}"
-            )
+        outcome.tell(task)
         return True
 
     def _replace(self, worker: _Worker, task: Task, deaths: int) -> None:
@@ -235,6 +254,7 @@ class _Parent:
 def _serve(connection: Connection) -> None:
     """A worker's life: take a task, do it, say how it went."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    without_pandas()
     # Beam takes a second to load. Workers cannot do without it; their parent can.
     from pipeline.graph import serve  # noqa: PLC0415
 
@@ -251,6 +271,16 @@ def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
     except Exception:  # noqa: BLE001 - whatever the work raises is the parent's to report
         return _Outcome(RuntimeError(traceback.format_exc()))
     return _Outcome()
+
+
+def do_here(work: Callable[[Any], None], task: Task) -> None:
+    """Do a task in this process, with the errors of a worker.
+
+    Raises:
+        SeimaiError: as the work raised it.
+        WorkerError: if the work failed otherwise.
+    """
+    _attempt(work, task).tell(task)
 
 
 def do(work: Callable[[Any], None], task: object) -> None:

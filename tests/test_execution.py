@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from pipeline import graph
-from pipeline.errors import InputError, OptionError, WorkerError
+from pipeline.errors import InputError, OptionError, SeimaiError, WorkerError
 from pipeline.execution import Execution, run_step
 from pipeline.tasks import Attempt, commits
+from pipeline.workers import ReadsOwnFiles
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class Work:
             raise InputError("page.warc.gz: not a WARC file")
         if self.mishap == "defect":
             raise ZeroDivisionError("no words in 0 sentences")
+
+
+class OwnWork(Work, ReadsOwnFiles):
+    """Likewise, of nothing that could be its death."""
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +122,30 @@ def test_after_a_failure_the_same_command_goes_on(tmp_path: Path, execution: Exe
     with pytest.raises(WorkerError):
         step(Work(str(tmp_path), mishap="defect"), execution)
     assert len(step(Work(str(tmp_path)), execution)) == 5
+
+
+def test_one_task_that_reads_our_own_files_needs_no_worker(
+    tmp_path: Path, execution: Execution
+) -> None:
+    homes = {}
+    for work, tasks in ((OwnWork, TASKS[:1]), (OwnWork, TASKS[:2]), (Work, TASKS[:1])):
+        folder = str(tmp_path / f"{work.__name__}-{len(tasks)}")
+        step(work(folder), execution, tasks)
+        made = {commit.notes["process"] for commit in commits(folder).values()}
+        homes[work, len(tasks)] = os.getpid() in made
+    assert homes == {(OwnWork, 1): True, (OwnWork, 2): False, (Work, 1): False}
+
+
+@pytest.mark.parametrize("mishap", ["bad input", "defect"])
+def test_without_a_worker_a_failure_is_told_alike(
+    mishap: str, tmp_path: Path, execution: Execution
+) -> None:
+    said = []
+    for work in (Work, OwnWork):
+        with pytest.raises(SeimaiError) as raised:
+            step(work(str(tmp_path), mishap=mishap), execution, [Numbered(2)])
+        said.append((raised.type, str(raised.value).splitlines()[0]))
+    assert said[0] == said[1]
 
 
 def test_a_beam_runner_that_is_named_is_used(tmp_path: Path) -> None:

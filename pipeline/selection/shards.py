@@ -26,6 +26,7 @@ from pipeline.selection.cutting import CutPolicy
 from pipeline.selection.parts import Part, joined_groups
 from pipeline.selection.recipe import Recipe, ShardSizes
 from pipeline.tasks import Attempt
+from pipeline.workers import ReadsOwnFiles
 from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS
 
 _BESIDE = [*SCORES.names[1:], *GROUPS.names[1:]]
@@ -228,7 +229,7 @@ def _draw(seed: int, *key: object) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteShard:
+class WriteShard(ReadsOwnFiles):
     """Writes one shard and commits it.
 
     Attributes:

@@ -44,7 +44,7 @@ def test_after_fifty_kills_the_bytes_are_those_of_an_undisturbed_run(
         stage = chance.choice(STAGES)
         victim.wait_for(f"{stage}:")
         ended = victim.end_within(chance.uniform(0, LONGEST_PAUSE))
-        workers = victim.first_workers()
+        workers = victim.workers_in(stage)
         if not ended and (workers or victims == "parent"):
             kill(victim.pid if victims == "parent" else chance.choice(workers))
             killed[stage] += 1

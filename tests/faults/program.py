@@ -18,6 +18,9 @@ from tests.faults.hostile_crawl import TEXTS
 Digests = dict[str, str]
 
 STAGES = ("extract", "score", "group", "select")
+BY_THE_PARENT = "select"
+"""The stage that needs no worker here: one task, and nothing in it that a page could harm."""
+
 SECONDS_AT_MOST = 300.0
 """After so long, a process that should end or die is taken to hang."""
 
@@ -117,6 +120,10 @@ class Victim:
         while not (found := self.workers()) and not self.end_within(0.01):
             pass
         return found
+
+    def workers_in(self, stage: str) -> list[int]:
+        """The ids of the worker processes that a stage has, waited for where it needs them."""
+        return self.workers() if stage == BY_THE_PARENT else self.first_workers()
 
     def workers(self) -> list[int]:
         """The ids of its worker processes that are alive now."""
