@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -131,11 +131,12 @@ class Bundle:
         return self.heads["html"].views[0].with_classes_of(self.heads["text"].views[0], BY_TEXT)
 
 
-def load(path: str | None = None) -> Bundle:
+def load(path: str | None = None, heads: Iterable[Head] = tuple(VIEWS)) -> Bundle:
     """Loads a bundle and checks every file of it.
 
     Args:
         path: the bundle's folder; None loads the one that comes with the program.
+        heads: those that will be asked; the files of others are not looked at.
 
     Raises:
         BundleError: a file is missing, is not what the manifest says, or has another form.
@@ -147,8 +148,20 @@ def load(path: str | None = None) -> Bundle:
         name=manifest["name"],
         digest=hashlib.sha256(written).hexdigest()[:16],
         manifest=manifest,
-        heads={head: _head(folder, manifest["files"], head) for head in VIEWS},
+        heads={head: _head(folder, manifest["files"], head) for head in heads},
     )
+
+
+def name_of(path: str | None = None) -> str:
+    """The name of a bundle, for who asks it nothing: only its manifest is read.
+
+    Args:
+        path: the bundle's folder; None means the one that comes with the program.
+
+    Raises:
+        BundleError: its manifest is missing, or has another form.
+    """
+    return load(path, heads=()).name
 
 
 def save(folder: Path, heads: Mapping[Head, LinearHead], manifest: Mapping[str, Any]) -> None:

@@ -9,10 +9,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from classifiers.bundle import Bundle
-from classifiers.features import DENSE, VIEWS, Features, as_document, by_page_text, features
-from classifiers.heads import BY_TEXT, over_cuts
+from classifiers.features import (
+    DENSE,
+    VIEWS,
+    Features,
+    View,
+    as_document,
+    by_page_text,
+    features,
+)
+from classifiers.heads import BY_TEXT, LinearHead, over_cuts
 from classifiers.labels import CLASSES
-from classifiers.ngrams import buckets, code_points, place_of
+from classifiers.ngrams import buckets, code_points, place_of, plain_code_points, plain_counts
 
 _SHOWN: Final = 8
 
@@ -44,6 +52,20 @@ def votes(bundle: Bundle, text: str, place: int, most: int = 200) -> list[Vote]:
         most: how many n-grams to name at most.
     """
     return _votes(bundle, as_document(text), (text,), place, most)
+
+
+def ngram_votes(bundle: Bundle, text: str, place: int, most: int = 200) -> list[Vote]:
+    """Returns those of the `votes` that are n-grams: for a few samples, without a compiled loop.
+
+    Args:
+        bundle: loaded classifiers; their text head is asked.
+        text: the document's text.
+        place: the class, as a place in `CLASSES`.
+        most: how many n-grams to name at most.
+    """
+    codes = plain_code_points(text)
+    view = View(*plain_counts(buckets(codes)), dense=np.empty(0, np.float32))
+    return _of_ngrams(bundle, Features("text", (view,), view.dense), (codes,), place, most)
 
 
 def page_votes(bundle: Bundle, page: pa.RecordBatch, place: int, most: int = 200) -> list[Vote]:
@@ -93,27 +115,46 @@ def _lines(
 def _votes(
     bundle: Bundle, document: Features, texts: Sequence[str], place: int, most: int
 ) -> list[Vote]:
+    codes = [code_points(text) for text in texts]
+    heard = [
+        *_of_ngrams(bundle, document, codes, place, most),
+        *_of_dense(bundle.heads[document.head], document, place),
+    ]
+    return sorted(heard, key=lambda vote: -abs(vote.value))
+
+
+def _of_ngrams(
+    bundle: Bundle,
+    document: Features,
+    texts: Sequence[NDArray[np.uint32]],
+    place: int,
+    most: int,
+) -> list[Vote]:
+    """What the n-grams of each view say, given its text in code points; each the first one there.
+
+    The weightiest of a view come first.
+    """
     head = bundle.heads[document.head]
-    slope = head.calibration[0, place]
-    heard = []
     views = zip(VIEWS[document.head], texts, document.views, head.views, strict=True)
-    for name, text, view, weights in views:
+    heard = []
+    for name, codes, view, weights in views:
         said = view.weights * weights.weights[view.buckets, place] / view.length
-        said *= weights.scale[place] * slope
-        codes = code_points(text)
+        said *= weights.scale[place] * head.calibration[0, place]
         ngrams = buckets(codes)
         heard += [
             Vote(*_first_occurrence(codes, ngrams, view.buckets[row]), float(said[row]), name)
             for row in np.argsort(-np.abs(said), kind="stable")[:most].tolist()
             if said[row]
         ]
+    return heard
+
+
+def _of_dense(head: LinearHead, document: Features, place: int) -> Iterator[Vote]:
     steps = np.where(over_cuts(document.dense, head.cuts), head.steps[..., place], 0.0).sum(1)
-    heard += [
-        Vote(name, None, float(value))
-        for name, value in zip(DENSE[document.head], steps * slope, strict=True)
-        if value
-    ]
-    return sorted(heard, key=lambda vote: -abs(vote.value))
+    said = steps * head.calibration[0, place]
+    for name, value in zip(DENSE[document.head], said, strict=True):
+        if value:
+            yield Vote(name, None, float(value))
 
 
 def _first_occurrence(

@@ -89,12 +89,30 @@ def buckets(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     The characters come first, then the 2-grams, and so on to `ORDERS`, each in the order of the
     text: `place_of` tells where one stands.
     """
-    hashes = np.zeros_like(codes)
+    hashes = np.zeros(len(codes) + 1, np.uint32)
     found = [np.empty(0, np.uint32)]
     for order in range(min(ORDERS, len(codes))):
-        _lengthen(hashes, codes[order:])
-        found.append(hashes[: len(codes) - order] >> _SHIFT)
+        hashes = (hashes[:-1] + codes[order:]) * _PRIME
+        found.append(hashes >> _SHIFT)
     return np.concatenate(found)
+
+
+def plain_code_points(text: str) -> NDArray[np.uint32]:
+    """Returns `code_points`, slowly: for a few short texts, which are not worth loading numba."""
+    raw = np.frombuffer(excerpt(text).encode("utf-32-le", "replace"), dtype="<u4")
+    known, place = np.unique(raw, return_inverse=True)
+    folded = [_fold(code) if code < 0x10000 else code for code in known.tolist()]
+    codes = np.array(folded, np.uint32)[place]
+    repeated = np.isin(codes, (_SPACE, _BREAK)) & (np.diff(codes, prepend=np.uint32(0)) == 0)
+    return np.compress(~repeated, codes)
+
+
+def plain_counts(ngrams: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.int32], float]:
+    """Returns what `Counter` counts, likewise; of a text as `buckets` gives it."""
+    distinct, first, counts = np.unique(ngrams, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    weights = _WEIGHT_OF_COUNT[np.minimum(counts[order], _LARGEST_COUNT)]
+    return distinct[order], weights, sqrt(int((weights**2).sum())) or 1.0
 
 
 def place_of(ngram: int, length: int) -> tuple[int, int]:

@@ -348,13 +348,13 @@ def select_command(
       seimai select RUN_2025 --with RUN_2024 --with RUN_2023
     """
     with loading():
-        from classifiers.bundle import load
+        from classifiers.bundle import name_of
         from pipeline.jobs.select import select
         from pipeline.run import Run
         from pipeline.selection import recipe
     chosen = recipe.load(recipe_name)
     with _writing(run, beam_args, workers, quiet) as execution:
-        made = select(Run(run), chosen, name or chosen.name, execution, load(bundle).name, older)
+        made = select(Run(run), chosen, name or chosen.name, execution, name_of(bundle), older)
     console.show_selection(Run(run).selected(name or chosen.name), made)
 
 
@@ -458,7 +458,7 @@ def compare_command(
       seimai compare RUN --recipes raw,light,default,strict
     """
     with loading():
-        from classifiers.bundle import load
+        from classifiers.bundle import name_of
         from pipeline.compare import compare, default_folder
         from pipeline.run import Run
         from pipeline.selection import recipe
@@ -466,7 +466,7 @@ def compare_command(
     folder = out or default_folder(Run(run), recipes)
     with _writing(run, beam_args, workers, quiet) as execution:
         console.show_comparison(
-            folder, compare(Run(run), recipes, execution, load(bundle).name, folder, older)
+            folder, compare(Run(run), recipes, execution, name_of(bundle), folder, older)
         )
 
 

@@ -1,7 +1,7 @@
 """How a step's tasks are run: by local processes, or by the Beam runner that the user names.
 
-Either way the tasks go through a Beam graph (`pipeline.graph`) and are committed in the same way, so
-both give the same bytes, and a run can be begun by one and finished by the other.
+Either way the tasks go through Beam (`pipeline.graph`) and are committed in the same way, so both
+give the same bytes, and a run can be begun by one and finished by the other.
 """
 
 import os

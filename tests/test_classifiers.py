@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench.ablation import html_rows, text_rows
 from classifiers.bundle import Bundle, load
 from classifiers.evaluate import Judged, as_text, evaluate
-from classifiers.explain import explain, votes
+from classifiers.explain import explain, ngram_votes, votes
 from classifiers.features import DENSE, features
 from classifiers.labels import CLASSES, Label, folds, groups, read_labels, summary
 from classifiers.metrics import (
@@ -372,6 +372,7 @@ class TestExplain:
         for vote in heard:
             assert vote.span is not None
             assert folded[slice(*vote.span)] == vote.evidence
+        assert ngram_votes(bundle, RANKING, 1) == heard
 
     def test_says_the_chance_that_score_gives(self, bundle: Bundle) -> None:
         said = chances(bundle, RANKING)["affiliate"]

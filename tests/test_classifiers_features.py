@@ -16,7 +16,16 @@ from classifiers.features import DENSE, as_document, read
 from classifiers.heads import over_cuts
 from classifiers.labels import CLASSES
 from classifiers.lexicon import Lexicon, adult_lexicon, lexicon_features
-from classifiers.ngrams import MAX_CHARS, ORDERS, Counter, buckets, code_points, place_of
+from classifiers.ngrams import (
+    MAX_CHARS,
+    ORDERS,
+    Counter,
+    buckets,
+    code_points,
+    place_of,
+    plain_code_points,
+    plain_counts,
+)
 from classifiers.shape import (
     BRACKET,
     BREAK,
@@ -83,6 +92,7 @@ class TestNgrams:
     @example("\r\n" * 3)
     def test_a_text_is_folded(self, text: str) -> None:
         assert as_text(code_points(text)) == folded(text)
+        assert as_text(plain_code_points(text)) == folded(text)
 
     def test_width_case_and_numbers_are_folded(self) -> None:
         assert np.array_equal(code_points("ＡＢＣ　１２３"), code_points("abc 456"))
@@ -118,11 +128,14 @@ class TestNgrams:
         codes, counter = code_points(text), Counter()
         counter.count(code_points(text[::-1]))
         distinct, weights, length = counter.count(codes)
+        plain = plain_counts(buckets(codes))
         counted = Tally(buckets(codes).tolist())
         weighed = [round(16 * (1 + log(min(count, 1023)))) for count in counted.values()]
         assert distinct.tolist() == list(counted)
         assert weights.tolist() == weighed
         assert length == (sqrt(sum(weight**2 for weight in weighed)) or 1)
+        assert [array.tolist() for array in plain[:2]] == [distinct.tolist(), weights.tolist()]
+        assert plain[2] == length
 
 
 class TestShape:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from classifiers.bundle import load
-from classifiers.explain import votes
+from classifiers.explain import ngram_votes
 from pipeline import storage
 from pipeline.rules import RULES
 from pipeline.run import Run
@@ -273,16 +273,16 @@ def _rows_of(path: str, rows: Sequence[int], columns: list[str]) -> list[dict[st
 
 def _hear(samples: Mapping[str, Sequence[dict[str, Any]]], bundle_name: str) -> None:
     """Add to the samples of each classifier the n-grams of theirs that it heard most."""
-    bundle = load()
+    bundle = load(heads=["text"])
     for reason, documents in samples.items():
         head, _, kind = reason.rpartition(".")
         if bundle.name == bundle_name and kind in {"keep_below", "drop_worst"}:
             for document in documents:
-                heard = votes(bundle, document["text"], CLASSIFIERS.index(head))
+                heard = ngram_votes(bundle, document["text"], CLASSIFIERS.index(head))
                 document["marks"] = [
                     vote.evidence
                     for vote in heard
-                    if vote.span and vote.value > 0 and len(vote.evidence.strip()) > 1
+                    if vote.value > 0 and len(vote.evidence.strip()) > 1
                 ][:MARKS_A_SAMPLE]
 
 
