@@ -123,6 +123,21 @@ def test_each_broken_line_is_a_problem_and_the_others_are_read(tmp_path: Path) -
     ]
 
 
+def test_each_line_may_have_columns_of_its_own(tmp_path: Path) -> None:
+    path = jsonl(
+        tmp_path,
+        {},
+        {"content": TEXTS[0]},
+        {"uri": "https://example.jp/b", "text": TEXTS[1], "content": TEXTS[0]},
+        {},
+        {"content": TEXTS[0]},
+    )
+    found = read_all(path)
+    assert texts(found) == ["[column_missing]", TEXTS[0], TEXTS[1], "[column_missing]", TEXTS[0]]
+    assert isinstance(found[2], Record)
+    assert found[2].url == "https://example.jp/b"
+
+
 def test_half_a_surrogate_pair_becomes_one_replacement_character(tmp_path: Path) -> None:
     path = jsonl(tmp_path, b'{"text": "\\ud83d\\ude00\\u304b\\ud83d", "title": "\\udc00"}')
     (found,) = read_all(path)

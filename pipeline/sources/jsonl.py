@@ -33,7 +33,7 @@ def read(span: Span, columns: Mapping[str, str]) -> Iterator[Record | Skipped | 
         span: of bytes; of a compressed file, the whole.
         columns: as for `tables.column_names`.
     """
-    names = column_names(columns)
+    columns_of = _Columns(column_names(columns))
     with storage.open_read(span.path) as file:
         end = None if is_compressed(file) else span.end
         lines = _Lines(inflated(file), span.start, span.end)
@@ -43,8 +43,8 @@ def read(span: Span, columns: Mapping[str, str]) -> Iterator[Record | Skipped | 
                 line = lines.next()
                 if not line:
                     return
-                if line.strip():
-                    yield _outcome(line, names, span.path, position)
+                if not line.isspace():
+                    yield _outcome(line, columns_of, span.path, position)
         except OSError as error:
             yield Problem(span.path, lines.position, None, "compressed_data", str(error))
 
@@ -76,8 +76,23 @@ class _Lines:
             self.position += len(rest)
 
 
+class _Columns:
+    """Which column is what: chosen anew where a line has others than the one before."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        self._names = names
+        self._found: list[str] | None = None
+        self._chosen: dict[str, str] = {}
+
+    def __call__(self, row: Mapping[str, object]) -> dict[str, str]:
+        found = list(row)
+        if found != self._found:
+            self._chosen, self._found = choose(found, self._names), found
+        return self._chosen
+
+
 def _outcome(
-    line: bytes, names: Mapping[str, Sequence[str]], path: str, position: int
+    line: bytes, columns_of: _Columns, path: str, position: int
 ) -> Record | Skipped | Problem:
     if len(line) == MAX_LINE and not line.endswith(b"\n"):
         return Problem(path, position, None, "line_too_long", f"over {MAX_LINE} bytes")
@@ -90,7 +105,7 @@ def _outcome(
     if not isinstance(row, dict):
         return Problem(path, position, None, "json_not_an_object", f"it is {type(row).__name__}")
     try:
-        chosen = choose(list(row), names)
+        chosen = columns_of(row)
     except ColumnError as error:
         return Problem(path, position, None, error.reason, error.detail)
     return page({field: row[name] for field, name in chosen.items()}, path, position)
