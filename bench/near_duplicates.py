@@ -8,7 +8,7 @@ contained texts), decide as `seimai select` does, and write what stays in tasks.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, islice
+from itertools import accumulate, chain, compress, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -87,8 +87,9 @@ class Write:
         with Attempt(self.folder, sieve.id, _SETTINGS) as attempt:
             table = attempt.table("kept", KEPT)
             while batch := list(islice(kept, _BATCH)):
-                urls, texts = [r.url for r in batch], [r.payload.decode() for r in batch]
-                table.write(pa.RecordBatch.from_pydict({"url": urls, "text": texts}, KEPT))
+                urls = pa.array([record.url for record in batch], pa.string())
+                texts = pa.array([record.payload for record in batch], pa.binary())
+                table.write(pa.record_batch([urls, texts.cast(pa.string())], KEPT))
             attempt.commit()
 
 
@@ -141,9 +142,11 @@ def _sieves(run: Run, tasks: Sequence[InputTask], policy: KeepPolicy) -> list[Si
     clustered = rows.filter(pc.greater(rows["cluster_size"], 1))
     removed = remove_copies(clustered.select(MEMBERS.names), policy)["survivor_id"].is_valid()
     gone = clustered["id"].filter(removed).combine_chunks()
+    stays = pc.invert(pc.is_in(rows["id"], gone)).combine_chunks()
+    ends = accumulate(map(len, tables))
     return [
-        Sieve(task, pc.invert(pc.is_in(table["id"].combine_chunks(), gone)))
-        for task, table in zip(tasks, tables, strict=True)
+        Sieve(task, stays.slice(end - len(table), len(table)))
+        for task, table, end in zip(tasks, tables, ends, strict=True)
     ]
 
 

@@ -54,8 +54,8 @@ def _parts(run: Run) -> list[str]:
 
 
 def _name_kept(asked: Task, parts: list[str]) -> None:
-    names = [name for part in parts for name in pq.read_table(part, columns=["url"])["url"]]
-    (asked.out / "kept.txt").write_text("\n".join(map(str, names)), "utf-8")
+    names = [n for part in parts for n in pq.read_table(part, columns=["url"])["url"].to_pylist()]
+    (asked.out / "kept.txt").write_text("\n".join(names), "utf-8")
 
 
 if __name__ == "__main__":
