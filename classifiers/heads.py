@@ -157,11 +157,11 @@ def _say(
     fetched = np.empty_like(buckets)
     for place in range(len(buckets)):
         fetched[place] = words[buckets[place]]
-    lanes = fetched.view(np.int8)
     said = np.zeros(_LANES, np.int64)
-    for place in range(len(weights)):
-        for lane in range(_LANES):
-            said[lane] += weights[place] * lanes[_LANES * place + lane]
+    for lane in range(_LANES):
+        shift = np.uint32(8 * lane)
+        for place in range(len(weights)):
+            said[lane] += weights[place] * np.int8(fetched[place] >> shift)
     return said
 
 

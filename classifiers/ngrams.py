@@ -24,7 +24,7 @@ BUCKET_BITS: Final = 20
 MAX_CHARS: Final = 4_000
 """Characters of a text that are read; a longer text shows its beginning and its end.
 
-Four n-grams a character have to be counted by 16 bits in `Counter`: it is under 2^14.
+`Counter` has room for all its n-grams to be different: four a character are under 2^16.
 """
 
 WEIGHT_UNIT: Final = 16
@@ -32,7 +32,9 @@ WEIGHT_UNIT: Final = 16
 
 _PRIME: Final = np.uint32(0x9E3779B1)  # 2^32 / golden ratio, odd: Knuth's multiplicative hash
 _SHIFT: Final = np.uint32(32 - BUCKET_BITS)
-_LARGEST_COUNT: Final = 1023
+_COUNT_BITS: Final = 10
+_LARGEST_COUNT: Final = 2**_COUNT_BITS - 1
+_SLOT_BITS: Final = 16
 _WEIGHT_OF_COUNT: Final = np.round(
     WEIGHT_UNIT * (1 + np.log(np.maximum(np.arange(_LARGEST_COUNT + 1), 1)))
 ).astype(np.int32)
@@ -139,7 +141,7 @@ class Counter:
     """
 
     def __init__(self) -> None:
-        self._seen = np.zeros(2**BUCKET_BITS, dtype=np.uint16)
+        self._slots = np.zeros(2**_SLOT_BITS, dtype=np.uint32)
 
     def count(
         self, codes: NDArray[np.uint32]
@@ -154,7 +156,7 @@ class Counter:
             `1 + ln(count)` of each in whole sixteenths; the Euclidean length of the weights, 1
             for a text without n-grams.
         """
-        distinct, weights, squares = _count(codes, self._seen, _WEIGHT_OF_COUNT)
+        distinct, weights, squares = _count(codes, self._slots, _WEIGHT_OF_COUNT)
         return distinct, weights, sqrt(squares) or 1.0
 
 
@@ -189,11 +191,14 @@ def _lengthen(hashes: NDArray[np.uint32], last: NDArray[np.uint32]) -> None:
 
 @compiled
 def _count(
-    codes: NDArray[np.uint32], seen: NDArray[np.uint16], weight_of: NDArray[np.int32]
+    codes: NDArray[np.uint32], slots: NDArray[np.uint32], weight_of: NDArray[np.int32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int32], int]:
-    """Counts each bucket where it stands in `seen`, and leaves `seen` at 0 again.
+    """Counts each bucket in a slot, as `bucket << 10 | count`, and leaves all slots at 0 again.
 
-    Every bucket is written down, but only one that is new moves the end of the list: half of them
+    A count for every bucket would not fit the processor's cache; the slots do, and few of them
+    are taken: a bucket stands in the slot of its high bits, or in the next one that is free.
+
+    Every slot is written down, but only one that is new moves the end of the list: half of them
     are new, and a branch would be guessed wrong each other time.
 
     Returns:
@@ -206,15 +211,20 @@ def _count(
         _lengthen(hashes, codes[order:])
         for first in range(len(codes) - order):
             bucket = hashes[first] >> _SHIFT
-            distinct[size] = bucket
-            size += seen[bucket] == 0
-            seen[bucket] += np.uint16(1)
+            slot = hashes[first] >> np.uint32(32 - _SLOT_BITS)
+            while (slots[slot] != 0) & (slots[slot] >> np.uint32(_COUNT_BITS) != bucket):
+                slot = (slot + np.uint32(1)) & np.uint32(2**_SLOT_BITS - 1)
+            distinct[size] = slot
+            size += slots[slot] == 0
+            count = min((slots[slot] & np.uint32(_LARGEST_COUNT)) + 1, _LARGEST_COUNT)
+            slots[slot] = bucket << np.uint32(_COUNT_BITS) | np.uint32(count)
     weights = np.empty(size, np.int32)
     squares = 0
     for place in range(size):
-        bucket = distinct[place]
-        weight = weight_of[min(seen[bucket], _LARGEST_COUNT)]
-        seen[bucket] = 0
+        slot = distinct[place]
+        weight = weight_of[slots[slot] & np.uint32(_LARGEST_COUNT)]
+        distinct[place] = slots[slot] >> np.uint32(_COUNT_BITS)
+        slots[slot] = 0
         weights[place] = weight
         squares += weight * weight
     return distinct[:size], weights, squares

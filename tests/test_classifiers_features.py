@@ -124,6 +124,7 @@ class TestNgrams:
     @example("あ")
     @example("あ" * 4_000)
     @example("😀" * 4_001)
+    @example("".join(map(chr, range(0x4E00, 0x4E00 + 4_001))))
     def test_ngrams_are_counted_and_leave_nothing_behind(self, text: str) -> None:
         codes, counter = code_points(text), Counter()
         counter.count(code_points(text[::-1]))
