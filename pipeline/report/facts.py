@@ -141,13 +141,18 @@ def gather(selected: Selected) -> Facts:
         _draw(places, number, columns["id"].combine_chunks(), verdict)
     facts.hosts = _most(_both(hosts), HOSTS_SHOWN)
     facts.years = dict(sorted(_both(years).items()))
-    sampled = documents_at(parts, decided, [place for drawn in places.values() for place in drawn])
+    survivors = _survivors(parts, decided, places.get(decisions.DUPLICATE, []))
+    wanted = [*survivors.values(), *(place for drawn in places.values() for place in drawn)]
+    shown = documents_at(parts, decided, wanted)
     facts.samples = {
-        reason: [dict(sampled[place]) for place in places[reason]]
+        reason: [dict(shown[place]) for place in places[reason]]
         for reason in sorted(places, key=lambda name: (name != KEPT, name))
     }
     _hear(facts.samples, selected.bundle)
-    facts.pairs = _pairs(parts, decided, facts.samples.get(decisions.DUPLICATE, []))
+    facts.pairs = [
+        {"removed": shown[removed], "survivor": shown[survivor]}
+        for removed, survivor in survivors.items()
+    ]
     facts.problems = list(_problems(member.run for member in selected.snapshots.members))
     return facts
 
@@ -286,19 +291,25 @@ def _hear(samples: Mapping[str, Sequence[dict[str, Any]]], bundle_name: str) -> 
                 ][:MARKS_A_SAMPLE]
 
 
-def _pairs(
-    parts: Sequence[Part], decided: Sequence[str], removed: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Removed documents beside their survivors."""
-    chosen = [one for one in removed if one["survivor_id"]][:PAIRS]
-    wanted = pa.array(sorted({one["survivor_id"] for one in chosen}), pa.string())
-    places = []
+def _survivors(
+    parts: Sequence[Part], decided: Sequence[str], removed: Sequence[Place]
+) -> dict[Place, Place]:
+    """Where the documents stand that stand for removed ones."""
+    names: dict[Place, str] = {}
+    for place in removed[:PAIRS]:
+        (said,) = _rows_of(decided[place.part], [place.row], ["survivor_id"])
+        if said["survivor_id"]:
+            names[place] = said["survivor_id"]
+    if not names:
+        return {}
+    wanted = pa.array(sorted(set(names.values())), pa.string())
+    found: dict[str, Place] = {}
     for number, part in enumerate(parts):
         ids = part.read(["id"])["id"].combine_chunks()
-        rows = np.flatnonzero(pc.is_in(ids, wanted).to_numpy(zero_copy_only=False))
-        places += [Place(ids[int(row)].as_py(), number, int(row)) for row in rows]
-    survivors = {place.id: shown for place, shown in documents_at(parts, decided, places).items()}
-    return [{"removed": one, "survivor": survivors[one["survivor_id"]]} for one in chosen]
+        for row in np.flatnonzero(pc.is_in(ids, wanted).to_numpy(zero_copy_only=False)).tolist():
+            name = ids[row].as_py()
+            found[name] = Place(name, number, row)
+    return {place: found[name] for place, name in names.items()}
 
 
 def _problems(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
