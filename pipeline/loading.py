@@ -1,5 +1,6 @@
 """Loading libraries: what an interrupt does meanwhile, and what is left out."""
 
+import gc
 import os
 import signal
 import sys
@@ -17,8 +18,10 @@ _STOPPED = 130
 def loading() -> Iterator[None]:
     """Within it, modules are imported, and an interrupt ends the program at once.
 
-    That takes a second or two, and an import that is interrupted would answer with a trace.
+    An import that is interrupted would answer with a trace. What is loaded stays, so that looking
+    for garbage in it, then and later, would find nothing: that spares a tenth of the time.
     """
+    gc.disable()
     usual = {number: signal.getsignal(number) for number in _STOPS}
     for number in _STOPS:
         if usual[number] is not signal.SIG_IGN:  # what the shell has a background job ignore
@@ -26,6 +29,8 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()
+        gc.enable()
         for number, handler in usual.items():
             signal.signal(number, handler)
 

@@ -231,12 +231,15 @@ def _enter(lot: _Lot, judge: Judge, shares: Mapping[str, float], spill: "_Spill"
     names = columns["host"].take(pa.array(left)).dictionary_encode()
     codes = np.asarray(names.indices)
     known = names.dictionary.to_pylist()
+    domains = known  # as good as any other, where nobody asks for them
+    if recipe.caps.domain is not None:
+        domains = [hosts.registered_domain(name) for name in known]
     return _Field(
         rows=left + lot.begin,
         ids=leading_bits(columns["id"].take(pa.array(left))),
         quality=quality[left].astype(np.float32),
         hosts=_hashes(known)[codes],
-        domains=_hashes([hosts.registered_domain(name) for name in known])[codes],
+        domains=_hashes(domains)[codes],
         bands={
             name: decisions.within_band(columns[name], band)[left]
             for name, band in recipe.caps.bands.items()
