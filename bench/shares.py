@@ -4,7 +4,7 @@
 
 The pages of `bench.inputs` in as many tasks as the program makes of them, extracted and scored in
 this process as a worker does it: through one Beam pipeline. Clocks stand around the tasks, and
-within them around the functions that do the work: reading the pages, `extract_documents` and the
+within them around the functions that do the work: reading the pages, `pipeline.documents` and the
 bundle. What is outside of all tasks is Beam's share; what is in a task and outside of the functions
 is that of tasks, digests and Parquet. All are parts of one processor time, so that what else the
 machine does changes them little; the difference of two runs would drown in it. What starts once a
@@ -23,7 +23,7 @@ from bench import inputs, results
 from bench.measure import processor_seconds
 from classifiers.bundle import Bundle
 from pipeline import graph, sources
-from pipeline.documents import extract_documents
+from pipeline.documents import is_worth_opening, open_documents
 from pipeline.jobs import extract as jobs_extract
 from pipeline.jobs.extract import ExtractTask
 from pipeline.jobs.score import PartTask, ScoreTask
@@ -52,7 +52,8 @@ def main() -> None:
     tasks = plan(sources.resolve([str(inputs.PAGES)]))[: asked.tasks]
     with (
         patch.object(sources, "read", each_on_account("functions", sources.read)),
-        patch.object(jobs_extract, "extract_documents", on_account("functions", extract_documents)),
+        patch.object(jobs_extract, "is_worth_opening", on_account("functions", is_worth_opening)),
+        patch.object(jobs_extract, "open_documents", on_account("functions", open_documents)),
         patch.object(Bundle, "score", on_account("functions", Bundle.score)),
     ):
         rounds = [job(tasks) for _ in range(ROUNDS + 1)][1:]

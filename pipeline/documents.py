@@ -76,14 +76,24 @@ class _Page:
 
 
 def extract_documents(records: Sequence[Record]) -> Extraction:
-    """Turn records into documents: decode, extract, normalise, judge, measure, sketch."""
-    left_out: Counter[str] = Counter()
-    likely = [r for r in records if may_be_japanese(r.payload, r.charset, r.language)]
-    left_out[NOT_JAPANESE_BYTES] += len(records) - len(likely)
-    pages, problems = _open_all(likely)
+    """Turn records into documents: judge, decode, extract, normalise, judge, measure, sketch."""
+    likely = [record for record in records if is_worth_opening(record)]
+    extraction = open_documents(likely)
+    extraction.left_out += Counter({NOT_JAPANESE_BYTES: len(records) - len(likely)})
+    return extraction
+
+
+def is_worth_opening(record: Record) -> bool:
+    """Whether a record may be Japanese by its bytes; else it is left out as NOT_JAPANESE_BYTES."""
+    return may_be_japanese(record.payload, record.charset, record.language)
+
+
+def open_documents(records: Sequence[Record]) -> Extraction:
+    """Turn records that are worth opening into documents: all but the first judgement."""
+    pages, problems = _open_all(records)
     scores = ja_scores([page.judged for page in pages])
     kept = [number for number, score in enumerate(scores) if score >= JAPANESE_CUT]
-    left_out[NOT_JAPANESE_TEXT] += len(pages) - len(kept)
+    left_out = Counter({NOT_JAPANESE_TEXT: len(pages) - len(kept)})
     documents = _columns([pages[number] for number in kept], scores[kept]) if kept else _NONE
     return Extraction(documents, +left_out, problems)
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline import language
 from pipeline.decode import decode
 from pipeline.language import JAPANESE_CUT, ja_scores, may_be_japanese, text_to_judge
 
@@ -18,6 +19,15 @@ KOREAN = "오늘은 도서관에서 책을 읽고 저녁에 집으로 돌아와�
 
 def page(body: str, head: str = "", tag: str = "<html>") -> str:
     return f"<!doctype html>{tag}<head>{head}</head><body><p>{body}</p></body></html>"
+
+
+SHREDS = [
+    *b"<html lang=ja|<HTML LANG='JP'|content-language content='ja'|ja_JP|ja|jp|>| |x|=".split(b"|"),
+    *b"&#12354;|&#x3042;|&#X30F3;|&#12|&#x3|\x1b$B|\0|\x82|\xe3|\xff\xfe".split(b"|"),
+    *(kana.encode(codec) for kana in ("あい", "アイ") for codec in ("utf-8", "cp932", "euc_jp")),
+    *("漢字".encode(), "привет".encode(), b"." * 600, b" " * 4_090),
+]
+"""What the look at the bytes takes notice of, whole and in pieces."""
 
 
 def is_japanese(text: str) -> bool:
@@ -57,6 +67,15 @@ class TestBytes:
     @pytest.mark.parametrize(("charset", "language"), [("x-sjis", None), (None, "ja, en")])
     def test_a_header_saves_a_page_in_kanji(self, charset: str, language: str) -> None:
         assert may_be_japanese(page(KANJI_ONLY).encode("cp932"), charset, language)
+
+    @given(st.lists(st.sampled_from(SHREDS)).map(b"".join))
+    @example(b" " * 4_085 + b"<html lang=ja")
+    @settings(deadline=None)  # the first call compiles
+    def test_the_quick_look_misses_nothing(self, payload: bytes) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(language, "_hints", lambda _: 15)
+            exactly = may_be_japanese(payload, None, None)
+        assert may_be_japanese(payload, None, None) == exactly
 
     def test_kanji_alone_say_nothing(self) -> None:
         """An honest miss: a short page in kanji that declares nothing is taken for Chinese."""

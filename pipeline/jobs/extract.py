@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline import accounts, sources, storage
 from pipeline.accounts import Account
-from pipeline.documents import extract_documents
+from pipeline.documents import NOT_JAPANESE_BYTES, is_worth_opening, open_documents
 from pipeline.execution import Execution, run_step
 from pipeline.plan import InputTask, plan
 from pipeline.run import Run
@@ -91,7 +91,7 @@ class ExtractTask:
             documents = attempt.table("documents", DOCUMENTS.arrow)
             books = _Books(attempt, attempt.table("problems", PROBLEMS.arrow))
             for records in self._batches(task, books):
-                extraction = extract_documents(records)
+                extraction = open_documents(records)
                 documents.write(extraction.documents)
                 attempt.count(accounts.DOCUMENTS, extraction.documents.num_rows)
                 for reason, count in extraction.left_out.items():
@@ -99,11 +99,11 @@ class ExtractTask:
                 for problem in extraction.problems:
                     books.report(problem)
             attempt.note("inputs", _content_digests(task.spans))
-            attempt.note(accounts.BOOKS, books.by_input())
+            books.close()
             attempt.commit()
 
     def _batches(self, task: InputTask, books: "_Books") -> Iterator[list[Record]]:
-        """The task's records in batches; what is no record is put in the books on the way."""
+        """The records worth opening, in batches; all others are put in the books on the way."""
         batch: list[Record] = []
         weight = 0
         for path, item in islice(self._read(task.spans), task.limit):
@@ -112,8 +112,12 @@ class ExtractTask:
                 case Record():
                     for remark in item.remarks:
                         books.remark(remark)
-                    batch.append(item)
-                    weight += len(item.payload)
+                    # Judged while its bytes are in the processor's cache, and not kept for a batch.
+                    if is_worth_opening(item):
+                        batch.append(item)
+                        weight += len(item.payload)
+                    else:
+                        books.leave_out(NOT_JAPANESE_BYTES)
                 case Skipped(reason):
                     books.leave_out(reason)
                 case Problem():
@@ -141,7 +145,6 @@ class _Books:
 
     def open(self, path: str) -> None:
         """Another record of an input was read, or tried."""
-        self._attempt.count(accounts.RECORDS)
         self._read[path] += 1
 
     def remark(self, remark: str) -> None:
@@ -165,12 +168,14 @@ class _Books:
         }
         self._problems.write(pa.RecordBatch.from_pylist([row], PROBLEMS.arrow))
 
-    def by_input(self) -> dict[str, dict[str, int]]:
-        """How many records of each input were read, and how many of those are problems."""
-        return {
+    def close(self) -> None:
+        """Put down how many records of each input were read, and how many of those are problems."""
+        self._attempt.count(accounts.RECORDS, self._read.total())
+        by_input = {
             path: {accounts.RECORDS: count, accounts.PROBLEMS: self._damaged[path]}
             for path, count in sorted(self._read.items())
         }
+        self._attempt.note(accounts.BOOKS, by_input)
 
 
 def _content_digests(spans: Sequence[Span]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """What the pages of every source have in common: crawl times, clean URLs, limits."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipeline.sources.records import Problem, Record, Skipped
@@ -34,7 +33,7 @@ def checked(page: Record) -> Record | Skipped | Problem:
     if "@" in page.url:
         url = without_credentials(page.url)
         if url != page.url:
-            page = replace(page, url=url, remarks=(*page.remarks, CREDENTIALS))
+            page = page._replace(url=url, remarks=(*page.remarks, CREDENTIALS))
     if len(page.url) > MAX_URL:
         return _problem(page, "url_too_long", f"{len(page.url)} characters; at most {MAX_URL}")
     if len(page.payload) > MAX_PAYLOAD:

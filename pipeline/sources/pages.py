@@ -1,5 +1,6 @@
 """From a sound WARC record to a page, or to the reason why it is none."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -93,10 +94,13 @@ def http_fields(record: WarcRecord) -> dict[str, str]:
 
 def header_fields(headers: HeaderMap) -> dict[str, str]:
     """Header fields by lower-case name; repeated ones joined by commas (RFC 9110, 5.3)."""
-    fields: dict[str, str] = {}
-    for name, value in headers.to_tuples():
-        key = name.lower()
-        fields[key] = f"{fields[key]}, {value}" if key in fields else value
+    written = headers.to_tuples()
+    fields = {name.lower(): value for name, value in written}
+    if len(fields) < len(written):
+        values = defaultdict(list)
+        for name, value in written:
+            values[name.lower()].append(value)
+        fields = {name: ", ".join(given) for name, given in values.items()}
     return fields
 
 

@@ -41,6 +41,7 @@ Outcome = Record | Skipped | Problem
 
 _CHUNK = 256 << 10
 _BUFFER = 64 << 10  # what fastwarc reads at a time
+_SLACK = 4  # buffers that it may read beyond a record's length: up to three in sound files
 _MAX_INFLATED = 256 << 20  # of one member: a bomb is left there, and the next member searched
 _MEMBER_HEAD = 1 << 10  # compressed bytes that always hold the first five of a record
 
@@ -127,7 +128,7 @@ class _Members:
                 length = record.content_length
                 if length > MAX_RECORD or record.headers.is_empty():
                     return
-                leash.buffers = length // _BUFFER + 2
+                leash.buffers = length // _BUFFER + _SLACK
                 place = record.stream_pos
                 yield place, outcome(record, self._path, place)
         except (OSError, UnsoundError):
@@ -195,7 +196,7 @@ class _Leash(io.RawIOBase):
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
         self._file = file
-        self.buffers = 2
+        self.buffers = _SLACK
 
     def read(self, size: int = -1) -> bytes:
         """Read on, if not too far."""
