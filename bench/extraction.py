@@ -224,12 +224,12 @@ def print_cost(pages: list[str]) -> None:
     """Processor microseconds a page, by part; the least of three passes."""
     gc.freeze()
     sources = [parseable(html) for html in pages]
-    rendered = [render(source) for source in sources]
+    rendered = [render(source.html) for source in sources]
     trees = [HTMLTree.parse(source.html) for source in sources]
     parts: dict[str, Callable[[int], object]] = {
         "limits": lambda n: parseable(pages[n]),
         "parse": lambda n: HTMLTree.parse(sources[n].html),
-        "parse + places + lines": lambda n: render(sources[n]),
+        "parse + places + lines": lambda n: render(sources[n].html),
         "main text of the lines": lambda n: main_lines(rendered[n].lines),
         "facts": lambda n: facts.of_page(sources[n], rendered[n], "https://a.example/", None),
         "extract, all of it": lambda n: extract(pages[n], "https://a.example/"),

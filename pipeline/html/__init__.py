@@ -1,7 +1,8 @@
 """A page's HTML in; its title, main text, whole visible text and facts out.
 
-One parse and one serialisation (`render`) serve the main text (`main_text`) and the facts
-(`facts`); `limits` refuses, by a named reason, what would cost time or memory without bound.
+One parse and one walk over what the parser writes (`render`, `walk`) serve the main text
+(`main_text`) and the facts (`facts`); `limits` refuses, by a named reason, what would cost time or
+memory without bound.
 """
 
 from pipeline.html.limits import UnreadablePage

@@ -67,7 +67,7 @@ class UnreadablePage(SeimaiError):  # noqa: N818  the fate of a page, counted; n
 def parseable(html: str) -> Source:
     """The page as the parser may have it: valid Unicode, no noncharacters, within the limits.
 
-    Noncharacters (U+FDD0 to U+FDEF) mean nothing in a text; `render` marks places with them.
+    Noncharacters (U+FDD0 to U+FDEF) mean nothing in a text.
 
     Raises:
         UnreadablePage: the page is over a limit; nothing was parsed.

@@ -51,7 +51,7 @@ def extract(html: str, url: str, robots: str | None = None) -> Page:
     ('柿', '柿を干しました。', '表紙\n柿を干しました。')
     """
     source = parseable(html)
-    rendered = render(source)
+    rendered = render(source.html)
     return Page(
         title=rendered.title,
         lines=rendered.lines.text,
