@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -28,7 +29,7 @@ class Column:
         return pa.field(self.name, self.type, self.nullable, metadata={"doc": self.doc})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A table that crosses a boundary between stages: its name, version and columns.
 
@@ -41,13 +42,13 @@ class Table:
     doc: str
     columns: tuple[Column, ...]
 
-    @property
+    @cached_property
     def arrow(self) -> pa.Schema:
         """The Arrow schema; its metadata names the table and its version in every file."""
         metadata = {"seimai.schema": self.name, "seimai.version": self.version}
         return pa.schema([column.arrow for column in self.columns], metadata=metadata)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The column names, in order."""
         return tuple(column.name for column in self.columns)

@@ -156,15 +156,15 @@ def without(text: str, paragraphs: list[int]) -> str:
 
 def cut_table(rows: pa.Table, cut: pa.ListArray) -> pa.Table:
     """Cut the texts of a table, and count their characters again."""
-    numbers = [[mark["paragraph"] for mark in marks] for marks in cut.to_pylist()]
-    texts = [
-        without(text, gone) if gone else text
-        for text, gone in zip(rows["text"].to_pylist(), numbers, strict=True)
-    ]
+    is_cut = pc.greater(pc.list_value_length(cut), 0)
+    numbers = [[mark["paragraph"] for mark in marks] for marks in cut.filter(is_cut).to_pylist()]
+    whole = rows["text"].filter(is_cut).to_pylist()
+    texts = [without(text, gone) for text, gone in zip(whole, numbers, strict=True)]
     lengths = np.fromiter(map(len, texts), np.int32, len(texts))
     for name, column in (("text", pa.array(texts, pa.string())), ("n_chars", pa.array(lengths))):
         place = rows.schema.get_field_index(name)
-        rows = rows.set_column(place, rows.schema.field(place), column)
+        changed = pc.replace_with_mask(rows[name].combine_chunks(), is_cut, column)
+        rows = rows.set_column(place, rows.schema.field(place), changed)
     return rows
 
 

@@ -6,6 +6,7 @@ A decision holds of each reason its rule, the value and the threshold. Here that
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import cache
 
 from pipeline.rules import RULES
 from pipeline.selection import decisions
@@ -141,6 +142,7 @@ _WORDING = (
 """For each kind of reason, what it says and what would have to change; the first that fits."""
 
 
+@cache
 def _wording(rule: str) -> tuple[str, str]:
     return next((said, other) for kind, said, other in _WORDING if fnmatchcase(rule, kind))
 
