@@ -3,14 +3,17 @@
 import json
 import math
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import fugashi
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+import unidic_lite
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.ablation import html_rows, text_rows
@@ -27,7 +30,7 @@ from classifiers.metrics import (
     precision_recall_f1,
     threshold_at_precision,
 )
-from classifiers.morphology import noun_share
+from classifiers.morphology import noun_share, parts_of_speech
 from classifiers.ngrams import code_points
 from classifiers.train import Settings, train_bundle
 from pipeline.errors import BundleError, InputError, RunError
@@ -182,6 +185,15 @@ class TestScores:
         assert bundle.score(unread).num_rows == 1
 
 
+@cache
+def by_name() -> fugashi.GenericTagger:
+    """A tagger that takes each word's part of speech from its features."""
+    dictionary = unidic_lite.DICDIR
+    return fugashi.GenericTagger(
+        f'-d "{dictionary}" -r "{dictionary}/dicrc" -O "" -F%f[0], -U%f[0], -E ""'
+    )
+
+
 class TestMorphology:
     def test_is_done_for_all_for_none_or_for_the_uncertain(self, bundle: Bundle) -> None:
         batch = documents([DIARY * 3, RANKING, MENU])
@@ -196,6 +208,22 @@ class TestMorphology:
         assert menu is not None
         assert diary is not None
         assert menu > 0.6 > diary
+
+    @settings(max_examples=50, deadline=None)
+    @given(
+        st.text(
+            st.sampled_from("母と近所の公園をＡab12１α㍿♪「、。 　\n\0ヴ々😀𠮟")
+            | st.characters(exclude_categories=["Cs"]),
+            max_size=60,
+        )
+    )
+    @example(RANKING)
+    @example("αβγ Ωmega ﾊﾝｶｸ ①②③ ㌔ 𠮷野家 ŁÓDŹ\u200b†…")
+    def test_parts_of_speech_are_those_that_the_dictionary_names(self, text: str) -> None:
+        named = by_name().parse(text.replace("\0", " ")).split(",")[:-1]
+        assert parts_of_speech(text) == named
+        words = [name for name in named if name not in {"補助記号", "記号", "空白"}]
+        assert noun_share(text) == (words.count("名詞") / len(words) if words else None)
 
     def test_long_text_is_read_to_its_end(self) -> None:
         short, long = noun_share(DIARY), noun_share(DIARY * 1500)
