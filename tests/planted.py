@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.dedup.buckets import DEFAULT, band_rows, link
+from pipeline.dedup.buckets import DEFAULT, band_keys, band_rows, link, sketched
 from pipeline.dedup.components import alternate, forest
 from pipeline.dedup.evaluation import jaccard
 from pipeline.dedup.signatures import SHINGLE_CHARS, content_hashes, signatures, slots
@@ -142,11 +142,12 @@ def find(planted: Sequence[Sequence[str]], policy: KeepPolicy) -> Found:
 
 def links(views: Sequence[str], partitions: int = 16) -> tuple[NDArray[np.uint64], ...]:
     """The links that the partitions of a group job find between views, known by their rows."""
-    sketched = signatures(views)
-    rows = np.flatnonzero(sketched.is_valid())
-    bands = band_rows(rows.astype(np.uint64), slots(sketched)[rows], DEFAULT)
+    signed = signatures(views)
+    rows = np.flatnonzero(signed.is_valid())
+    nodes, numbers = rows.astype(np.uint64), slots(signed)[rows]
+    bands, looks = band_rows(nodes, band_keys(numbers, DEFAULT)), sketched(nodes, numbers)
     partition = partition_of(bands["key"], partitions)
-    found = [link(bands[partition == number], DEFAULT) for number in range(partitions)]
+    found = [link(bands[partition == number], looks, DEFAULT) for number in range(partitions)]
     nodes = np.concatenate([linked.nodes for linked in found])
     return nodes, np.concatenate([linked.roots for linked in found])
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from pipeline.dedup import buckets, packs
 from pipeline.dedup.buckets import (
-    BAND_ROW,
     DEFAULT,
     SHAPES,
     BandShape,
+    band_keys,
     band_rows,
     link,
+    sketched,
     sketches,
     unequal_slots,
 )
@@ -313,31 +314,32 @@ def test_no_pair_over_the_threshold_is_lost_to_its_sketch() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 60), st.integers(2, 40), st.integers(0, 2**32 - 1))
 def test_links_connect_what_all_confirmed_pairs_connect(texts: int, keys: int, seed: int) -> None:
-    rows = crowded_rows(np.random.default_rng(seed), texts, keys)
-    linked = link(rows, DEFAULT)
+    chance = np.random.default_rng(seed)
+    rows, looks = crowded_rows(chance, texts, keys)
+    linked = link(rows, looks, DEFAULT)
     left, right = np.triu_indices(len(rows), 1)
     together = rows["key"][left] == rows["key"][right]
-    alike = unequal_slots(rows["sketch"][left], rows["sketch"][right]) <= DEFAULT.unequal_allowed
+    sketch = looks["sketch"][rows["node"].astype(int)]
+    alike = unequal_slots(sketch[left], sketch[right]) <= DEFAULT.unequal_allowed
     pairs = together & alike
     expected = forest(rows["node"][left[pairs]], rows["node"][right[pairs]])
     assert np.array_equal(linked.nodes, expected[0])
     assert np.array_equal(linked.roots, expected[1])
-    shuffled = link(np.random.default_rng(seed).permutation(rows), DEFAULT)
+    shuffled = link(chance.permutation(rows), chance.permutation(looks), DEFAULT)
     assert np.array_equal(shuffled.roots, linked.roots)
 
 
-def crowded_rows(chance: np.random.Generator, texts: int, keys: int) -> np.ndarray:
+def crowded_rows(
+    chance: np.random.Generator, texts: int, keys: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Texts in two buckets each, of few keys; each a version of one of five others."""
     originals = chance.integers(0, 2**16, (5, 128), np.uint16)
     signature = originals[chance.integers(0, 5, texts)]
     changed = chance.random((texts, 128)) < chance.choice([0, 0.1, 0.25, 0.4], (texts, 1))
     signature = np.where(changed, chance.integers(0, 2**16, signature.shape, np.uint16), signature)
-    rows = np.zeros((texts, 2), BAND_ROW)
-    rows["node"] = np.arange(texts)[:, None]
-    rows["sketch"] = sketches(signature)[:, None]
-    rows["key"][:, 0] = chance.integers(0, keys, texts)
-    rows["key"][:, 1] = chance.integers(keys, 2 * keys, texts)
-    return rows.ravel()
+    nodes = np.arange(texts, dtype=np.uint64)
+    buckets = chance.integers([0, keys], [keys, 2 * keys], (texts, 2), np.uint64)
+    return band_rows(nodes, buckets), sketched(nodes, signature)
 
 
 def test_a_hot_bucket_is_compared_to_hubs_and_counted() -> None:
@@ -346,22 +348,20 @@ def test_a_hot_bucket_is_compared_to_hubs_and_counted() -> None:
     changed = chance.random((3_000, 128)) < 0.05
     versions = np.where(changed, chance.integers(0, 2**16, (3_000, 128), np.uint16), original)
     strangers = chance.integers(0, 2**16, (2_000, 128), np.uint16)
-    rows = np.zeros(5_000, BAND_ROW)
-    rows["node"] = chance.permutation(5_000)
-    rows["sketch"] = sketches(np.concatenate([versions, strangers]))
-    linked = link(rows, DEFAULT)
+    nodes = chance.permutation(5_000).astype(np.uint64)
+    rows = band_rows(nodes, np.zeros((5_000, 1), np.uint64))
+    looks = sketched(nodes, np.concatenate([versions, strangers]))
+    linked = link(rows, looks, DEFAULT)
     assert linked.buckets_over_cap == 1
     assert len(linked.nodes) == 2_999, "all versions are one component"
     assert linked.left_over <= 2_000
-    again = link(chance.permutation(rows), DEFAULT)
+    again = link(chance.permutation(rows), looks, DEFAULT)
     assert np.array_equal(again.nodes, linked.nodes)
 
 
 def test_equal_sketches_cost_nothing_however_many() -> None:
-    rows = band_rows(
-        np.arange(5_000, dtype=np.uint64), np.repeat(numbers([SAKE]), 5_000, 0), DEFAULT
-    )
-    linked = link(rows, DEFAULT)
+    nodes, same = np.arange(5_000, dtype=np.uint64), np.repeat(numbers([SAKE]), 5_000, 0)
+    linked = link(band_rows(nodes, band_keys(same, DEFAULT)), sketched(nodes, same), DEFAULT)
     assert len(linked.nodes) == 4_999
     assert linked.buckets_over_cap == 0
 

@@ -2,8 +2,8 @@
 
 A signature is cut into bands of a few slots; two texts meet where a band is equal. Meeting alone
 says little (boilerplate makes strangers meet), so every pair in a bucket is compared by short
-sketches that travel with the bands, and only *confirmed* pairs link their texts. The links are thus
-the edges of a graph that is defined by the texts alone, whatever the order, the splits and the
+sketches that travel beside the bands, and only *confirmed* pairs link their texts. The links are
+thus the edges of a graph that is defined by the texts alone, whatever the order, the splits and the
 workers were; only a bucket over the cap is compared in part, and counted.
 """
 
@@ -18,7 +18,7 @@ from pipeline.errors import OptionError
 from schemas import SIGNATURE_SLOTS
 
 SKETCH_BITS = 4
-"""Bits of each slot that travel with a band row: 64 bytes a row instead of 256.
+"""Bits of each slot that travel beside band rows: 64 bytes a text instead of 256.
 
 Sketches differ in no more slots than the signatures do, so a pair that the whole signatures put
 over the threshold is always confirmed. Two unequal slots agree in 4 bits once in 16, so a few
@@ -40,8 +40,11 @@ _SKETCH_WORDS = SIGNATURE_SLOTS * SKETCH_BITS // 64
 _ONE_A_SLOT = np.uint64(0x1111111111111111)
 _PAIRS_AT_ONCE = 1 << 16
 
-BAND_ROW = np.dtype([("key", "<u8"), ("node", "<u8"), ("sketch", "<u8", (_SKETCH_WORDS,))])
-"""A text in a bucket: the bucket's key, the text's node, the text's sketch."""
+BAND_ROW = np.dtype([("key", "<u8"), ("node", "<u8")])
+"""A text in a bucket: the bucket's key, the text's node."""
+
+SKETCHED = np.dtype([("node", "<u8"), ("sketch", "<u8", (_SKETCH_WORDS,))])
+"""A text and its sketch: it goes once to wherever the text has band rows."""
 
 _Words = NDArray[np.uint64]
 _Rows = NDArray[np.intp]
@@ -149,27 +152,37 @@ def unequal_slots(ours: _Words, theirs: _Words) -> NDArray[np.int64]:
     return np.asarray(np.bitwise_count(differ & _ONE_A_SLOT).sum(axis=-1, dtype=np.int64))
 
 
-def band_rows(nodes: _Words, signatures: NDArray[np.uint16], shape: BandShape) -> NDArray[np.void]:
-    """The rows of `BAND_ROW` that put each text into its buckets; n times bands of them."""
-    rows = np.empty((len(nodes), shape.bands), BAND_ROW)
-    rows["key"] = band_keys(signatures, shape)
+def band_rows(nodes: _Words, keys: _Words) -> NDArray[np.void]:
+    """The rows of `BAND_ROW` that put each text into its buckets; keys are of shape (n, bands)."""
+    rows = np.empty(keys.shape, BAND_ROW)
+    rows["key"] = keys
     rows["node"] = nodes[:, None]
-    rows["sketch"] = sketches(signatures)[:, None, :]
     return rows.ravel()
 
 
-def link(rows: NDArray[np.void], shape: BandShape, cap: int = BUCKET_CAP) -> Links:
+def sketched(nodes: _Words, signatures: NDArray[np.uint16]) -> NDArray[np.void]:
+    """A row of `SKETCHED` for each text."""
+    rows = np.empty(len(nodes), SKETCHED)
+    rows["node"] = nodes
+    rows["sketch"] = sketches(signatures)
+    return rows
+
+
+def link(
+    rows: NDArray[np.void], looks: NDArray[np.void], shape: BandShape, cap: int = BUCKET_CAP
+) -> Links:
     """Compares the texts in each bucket and links those that look alike.
 
     Args:
         rows: `BAND_ROW` rows in any order; all rows of a bucket are here.
+        looks: `SKETCHED` rows in any order, of all texts that have band rows here.
         shape: for its threshold.
         cap: different sketches in a bucket up to which all pairs are compared.
 
     Returns:
         A spanning forest of the confirmed pairs: what is connected by them is connected by it.
     """
-    crowd = _Crowd(rows, shape.unequal_allowed, cap)
+    crowd = _Crowd(rows, looks, shape.unequal_allowed, cap)
     nodes, roots = forest_of(crowd.links())
     return Links(nodes, roots, crowd.buckets_over_cap, crowd.left_over)
 
@@ -177,14 +190,21 @@ def link(rows: NDArray[np.void], shape: BandShape, cap: int = BUCKET_CAP) -> Lin
 class _Crowd:
     """The rows of buckets with at least two texts in them, in order, and their comparison."""
 
-    def __init__(self, rows: NDArray[np.void], unequal_allowed: int, cap: int) -> None:
+    def __init__(
+        self, rows: NDArray[np.void], looks: NDArray[np.void], unequal_allowed: int, cap: int
+    ) -> None:
         self._unequal_allowed = unequal_allowed
         self._cap = cap
         rows = in_company(rows)
-        order = np.lexsort((rows["node"], _mixed_words(rows["sketch"]), rows["key"]))
+        looks = looks[np.argsort(looks["node"], kind="stable")]
+        look = np.searchsorted(looks["node"], rows["node"])
+        rank = np.empty(len(looks), np.intp)
+        rank[np.lexsort((looks["node"], _mixed_words(looks["sketch"])))] = np.arange(len(looks))
+        bucket = np.cumsum(np.diff(rows["key"], prepend=np.uint64(0)) > 0)
+        order = np.argsort(bucket * len(looks) + rank[look])  # by key, sketch and node
         self._key = rows["key"][order]
         self._node = rows["node"][order]
-        self._sketch = rows["sketch"][order]
+        self._sketch = looks["sketch"][look[order]]
         self.buckets_over_cap = 0
         self.left_over = 0
 
@@ -244,7 +264,10 @@ class _Crowd:
 
 
 def in_company(rows: NDArray[np.void]) -> NDArray[np.void]:
-    """The rows whose bucket holds another row: most texts are alone in nearly all their bands."""
+    """The rows whose bucket holds another row, ascending by key.
+
+    Most texts are alone in nearly all their bands.
+    """
     key = rows["key"].copy()
     order = np.argsort(key)
     key = key[order]

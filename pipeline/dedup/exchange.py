@@ -46,7 +46,7 @@ def send(
     """
     counts = np.bincount(to, minlength=addresses)
     if addresses > 1:
-        rows = rows[np.argsort(to, kind="stable")]
+        rows = rows[by_address(to, addresses)]
     schema = pa.schema([pa.field("packed", pa.binary(rows.dtype.itemsize), nullable=False)])
     writer = attempt.table(role, schema, row_group_bytes=1)
     for start, count in zip(np.cumsum(counts) - counts, counts, strict=True):
@@ -54,6 +54,12 @@ def send(
         column = pa.Array.from_buffers(schema.field(0).type, int(count), [None, packed])
         writer.write(pa.record_batch([column], schema))
     attempt.note(role, counts.tolist())
+
+
+def by_address(to: NDArray[np.int64], addresses: int) -> NDArray[np.intp]:
+    """The order of rows by where they go; rows with one address stay in order."""
+    short = to.astype(np.min_scalar_type(addresses))  # which numpy sorts in one pass a byte
+    return np.argsort(short, kind="stable")
 
 
 def slices(folder: str, done: Mapping[str, Commit], role: str) -> list[tuple[Slice, ...]]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline import storage
-from pipeline.dedup.buckets import BAND_ROW, BandShape, band_keys, sketches
+from pipeline.dedup.buckets import BAND_ROW, BandShape, band_keys, band_rows, sketched
 from pipeline.dedup.exchange import Slice, receive, send
 from pipeline.dedup.joined import Renaming
 from pipeline.dedup.signatures import slots
@@ -132,12 +132,9 @@ class Known(Stage[OldPack]):
         met = filters.may_hold(keys.ravel()).reshape(keys.shape)
         wanted = filters.may_hold(known["hash"][:, 0])
         wanted[signed] |= met.any(axis=1)
-        text, _ = np.nonzero(met)
-        bands = np.empty(len(text), BAND_ROW)
-        bands["key"] = keys[met]
-        bands["node"] = known["hash"][signed[text], 0]
-        bands["sketch"] = sketches(signatures)[text]
-        self.send(attempt, "bands", bands, bands["key"])
+        nodes = known["hash"][signed, 0]
+        bands = band_rows(nodes, keys)[met.ravel()]
+        self.send_bands(attempt, bands, sketched(nodes, signatures))
         self.send(attempt, "known", known[wanted], known["hash"][wanted, 0])
 
 

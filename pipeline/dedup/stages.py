@@ -7,8 +7,8 @@ and the signature.
 
     step          a task is   it reads            it sends on, and to what
     Occurrences   pack        documents           occurrences, signatures: the content's partition
-    Contents      partition   occurrences         contents; band rows: the bucket's partition
-    Linking       partition   band rows           links: both ends' partitions
+    Contents      partition   occurrences         contents; bands, sketches: the bucket's partition
+    Linking       partition   bands, sketches     links: both ends' partitions
     components    (`OneWorker`, or `LargeStar` and `SmallStar` in turn)
     Members       partition   contents, links     members: the root's partition
     Clusters      partition   members             clusters: the node's partition
@@ -27,9 +27,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline import storage
-from pipeline.dedup.buckets import BAND_ROW, BandShape, band_rows, link
+from pipeline.dedup.buckets import (
+    BAND_ROW,
+    SKETCHED,
+    BandShape,
+    band_keys,
+    band_rows,
+    link,
+    sketched,
+)
 from pipeline.dedup.components import forest_of, large_star, small_star
-from pipeline.dedup.exchange import Slice, receive, send
+from pipeline.dedup.exchange import Slice, by_address, receive, send
 from pipeline.dedup.signatures import content_hashes, slots
 from pipeline.errors import IntegrityError
 from pipeline.tasks import Attempt
@@ -169,6 +177,24 @@ class Stage(Generic[T]):
         """Sends rows to packs, by number; there are as many of them as partitions."""
         send(attempt, role, rows, packs.astype(np.int64), self.partitions)
 
+    def send_bands(
+        self, attempt: Attempt, bands: NDArray[np.void], looks: NDArray[np.void]
+    ) -> None:
+        """Sends band rows to their buckets' partitions, and there once the sketch of each text.
+
+        Args:
+            attempt: the attempt that writes them.
+            bands: `BAND_ROW` rows.
+            looks: `SKETCHED` rows, ascending by node.
+        """
+        self.send(attempt, "bands", bands, bands["key"])
+        look = np.searchsorted(looks["node"], bands["node"])
+        partition = partition_of(bands["key"], self.partitions)
+        order = by_address(partition, self.partitions)
+        visits = _starts(np.column_stack([partition[order], look[order]]))
+        order = order[visits]
+        send(attempt, "sketches", looks[look[order]], partition[order], self.partitions)
+
 
 class Occurrences(Stage[Pack]):
     """Sends each document of a pack to its content's partition, and each signature once."""
@@ -215,8 +241,9 @@ class Contents(Stage[Partition]):
         self.send(attempt, "contents", contents, contents["hash"][:, 0])
         signed = receive(task.boxes["signatures"], SIGNED)
         signed = signed[first_of_each(signed["hash"])]
-        rows = band_rows(signed["hash"][:, 0], signed["signature"], self.shape)
-        self.send(attempt, "bands", rows, rows["key"])
+        nodes = signed["hash"][:, 0]
+        bands = band_rows(nodes, band_keys(signed["signature"], self.shape))
+        self.send_bands(attempt, bands, sketched(nodes, signed["signature"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +258,8 @@ class Linking(Stage[Partition]):
 
     def fill(self, attempt: Attempt, task: Partition) -> None:
         """Write links, from both ends."""
-        links = link(receive(task.boxes["bands"], BAND_ROW), self.shape)
+        bands = receive(task.boxes["bands"], BAND_ROW)
+        links = link(bands, receive(task.boxes["sketches"], SKETCHED), self.shape)
         attempt.count("links", len(links.nodes))
         attempt.count("buckets_over_cap", links.buckets_over_cap)
         attempt.count("rows_left_over", links.left_over)

@@ -29,7 +29,7 @@ from pipeline.tasks import Commit, intact
 LINKS_FOR_ONE_WORKER = 100_000_000
 """Links up to which one worker finds the components: a minute or two, in memory for the nodes."""
 
-_VERSION = "groups/5"
+_VERSION = "groups/6"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _copies(
     told = chain.partitions(occurrences=[documents], signatures=[documents])
     contents = chain.run("contents", partial(stages.Contents, shape=shape), told)
     known, elders = _join(chain, contents, shape, old) if old else ([], [])
-    told = chain.partitions(bands=[contents, *known])
+    told = chain.partitions(bands=[contents, *known], sketches=[contents, *known])
     linked = chain.run("linking", partial(stages.Linking, shape=shape), told)
     joined, rounds = _components(chain, [linked, *elders], linked.total("links") <= one_worker)
     told = chain.partitions(contents=[contents], elders=elders, links=[joined])
