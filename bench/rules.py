@@ -19,7 +19,7 @@ from labelled_crawl import labelled_pages
 from pipeline import rules
 from pipeline.decode import decode
 from pipeline.html import UnreadablePage, extract
-from pipeline.rules import metrics, ngrams, phrases, segments
+from pipeline.rules import metrics, ngrams, phrases, scripts, segments
 from pipeline.rules.characters import slices
 from pipeline.text import dedup_view, normalise
 
@@ -57,7 +57,7 @@ def print_times(data: Path) -> None:
         "normalise": (normalise, raw),
         "normalise again": (normalise, texts),
         "dedup_view": (dedup_view, texts),
-        "scripts": (metrics.script_metrics, parts),
+        "scripts": (scripts.script_metrics, parts),
         "lines": (segments.line_metrics, parts),
         "sentences": (segments.sentence_metrics, parts),
         "n-grams": (ngrams.ngram_metrics, parts),
@@ -95,7 +95,7 @@ def naive_ngrams(text: str) -> None:
 
 def naive_phrases(text: str) -> None:
     """Looks for each term with `in`."""
-    [term for term in phrases.lexicon().lists if term in text]
+    [term for name in phrases.LISTS for term in phrases.terms(name) if term in text]
 
 
 def print_hits(data: Path) -> None:

@@ -13,14 +13,37 @@ from hypothesis import strategies as st
 from pipeline.rules import RULES, fails, measure, reference, verdicts
 from pipeline.rules.examples import CATALOGUE, CODE, ESSAY, MENU, POEM, TIMETABLE
 from pipeline.rules.ngrams import DUPLICATE, TOP
+from pipeline.rules.phrases import LISTS, terms
+from pipeline.text import fold
 from schemas import DOCUMENTS, METRICS
 
-WRITTEN = [ESSAY, CODE, MENU, POEM, TIMETABLE, CATALOGUE, ESSAY * 2, "", "\n", "あ", "。", "…\n…"]
+BRIEF = ["", "\n", "\n\n", "あ", "。", "」", "…\n…", "\ud800", "𠮷𠮷", "\x00", "\U0010ffff"]
+WRITTEN = [ESSAY, CODE, MENU, POEM, TIMETABLE, CATALOGUE, ESSAY * 2, *BRIEF]
 texts = st.one_of(
     st.sampled_from(WRITTEN),
     st.text(st.sampled_from("あいア亜a1 。！？」…・\n")),
     st.text(),
+    st.text(st.characters()),  # lone surrogates too
 )
+pieces = st.sampled_from(
+    [
+        "セックス",
+        "ポルノ",
+        "ｴﾛ本",
+        "ＳＥＸ",
+        "お得な",
+        "返信する",
+        "ー",
+        "ア",
+        "x",
+        "の",
+        "亜",
+        " ",
+        "\n",
+    ]
+)
+BRACKETS = "[」』）)】〉》”’\"']"
+TERMS = {term: name for name in reversed(LISTS) for term in terms(name)}
 batches = st.lists(texts, max_size=6)
 unhurried = settings(deadline=None, max_examples=60)
 
@@ -49,13 +72,38 @@ def naive_lines(text: str) -> list[str]:
 
 def naive_sentences(text: str) -> list[str]:
     """Cuts behind a closing mark that neither another nor a closing bracket follows."""
-    cut = re.compile("(?<=[。！？!?])(?![。！？!?」』）)】〉》”’\"'])")
+    cut = re.compile(f"(?<=[。！？!?])(?![。！？!?]|{BRACKETS})")
     return [part for line in text.split("\n") for part in cut.split(line) if part]
 
 
 def naive_repetition(parts: list[str]) -> tuple[float, float]:
     repeated = [part for index, part in enumerate(parts) if part in parts[:index]]
     return of(len(repeated), len(parts)), of(sum(map(len, repeated)), sum(map(len, parts)))
+
+
+def naive_terms(text: str) -> list[str]:
+    """From left to right the longest term that no neighbour of its own script continues."""
+    folded = "".join(one if len(one := fold(char)) == 1 else char for char in text)
+    found = []
+    at = 0
+    while at < len(folded):
+        standing = [term for term in TERMS if folded.startswith(term, at)]
+        alone = [term for term in standing if stands_alone(folded, at, at + len(term))]
+        found += [max(alone, key=len)] if alone else []
+        at += len(found[-1]) if alone else 1
+    return found
+
+
+def stands_alone(text: str, start: int, end: int) -> bool:
+    scripts = "[ぁ-ゖゝ-ゟ]+", "[ァ-ヺー-ヿㇰ-ㇿ]", "[0-9A-Za-z]"
+    edges = [(text[start], text[start - 1 : start]), (text[end - 1], text[end : end + 1])]
+    hiragana, *others = scripts
+    joining = others + [hiragana] * bool(re.fullmatch(hiragana, text[start:end]))
+    return not any(
+        re.match(script, edge) and re.match(script, neighbour)
+        for edge, neighbour in edges
+        for script in joining
+    )
 
 
 @unhurried
@@ -76,6 +124,11 @@ def test_line_metrics_are_what_counting_gives(batch: list[str]) -> None:
     assert values("text_lines", batch) == [len(found) for found in lines]
     short = [of(sum(len(line) <= 10 for line in found), len(found)) for found in lines]
     assert values("short_line_share", batch) == pytest.approx(short)
+    punctuated = [
+        of(sum(bool(re.search(f"[。！？!?…‥⋯]{BRACKETS}*$", line)) for line in found), len(found))
+        for found in lines
+    ]
+    assert values("punctuated_line_share", batch) == pytest.approx(punctuated)
     shares = [naive_repetition(found) for found in lines]
     assert values("duplicate_line_share", batch) == pytest.approx([share[0] for share in shares])
     assert values("duplicate_line_char_share", batch) == pytest.approx([s[1] for s in shares])
@@ -89,6 +142,11 @@ def test_sentence_metrics_are_what_counting_gives(batch: list[str]) -> None:
     assert values("max_sentence_chars", batch) == [max(found, default=0) for found in lengths]
     means = [of(sum(found), len(found)) for found in lengths]
     assert values("mean_sentence_chars", batch) == pytest.approx(means)
+    trailing = re.compile(r"([…‥⋯]|([・･.。、．,])\2\2)[。！？!?]*$")
+    ellipses = [of(sum(bool(trailing.search(s)) for s in found), len(found)) for found in sentences]
+    assert values("ellipsis_share", batch) == pytest.approx(ellipses)
+    per_kuten = [len(text) / max(text.count("。"), 1) for text in batch]
+    assert values("chars_per_kuten", batch) == pytest.approx(per_kuten)
     shares = [naive_repetition(found) for found in sentences]
     assert values("duplicate_sentence_share", batch) == pytest.approx([s[0] for s in shares])
     assert values("duplicate_sentence_char_share", batch) == pytest.approx([s[1] for s in shares])
@@ -103,8 +161,44 @@ def test_runs_are_what_counting_gives(batch: list[str]) -> None:
     assert values("longest_run", batch) == runs
 
 
+@unhurried
+@given(st.lists(st.lists(pieces).map("".join), max_size=6))
+def test_terms_are_what_looking_for_each_gives(batch: list[str]) -> None:
+    found = [naive_terms(text) for text in batch]
+    adult = [[term for term in terms if TERMS[term] == "adult"] for terms in found]
+    assert values("adult_terms", batch) == [len(set(terms)) for terms in adult]
+    chars = [of(len("".join(terms)), len(text)) for terms, text in zip(adult, batch, strict=True)]
+    assert values("adult_char_share", batch) == pytest.approx(chars)
+    for name in ("ad", "bbs"):
+        hits = [[term for term in terms if TERMS[term] == name] for terms in found]
+        rates = [1000 * of(len(hit), len(text)) for hit, text in zip(hits, batch, strict=True)]
+        assert values(f"{name}_phrases", batch) == pytest.approx(rates)
+
+
+def test_scripts_are_what_looking_at_each_gives() -> None:
+    counted = {
+        text: sum(bool(re.match("[ぁ-ゖゝ-ゟァ-ヺー-ヿ]", char)) for char in text[:50])
+        for text in WRITTEN
+    }
+    assert values("kana_at_start", WRITTEN) == list(counted.values())
+
+
+@pytest.mark.parametrize("chars", ["あ", "\n", "。", "」", "・"])
+def test_a_million_times_one_character(chars: str) -> None:
+    text = chars * 1_000_000
+    assert values("top_2gram_share", [text]) == [1]
+    assert values("duplicate_10gram_share", [text]) == [1]
+    assert values("longest_run", [text]) == [1_000_000]
+
+
+def test_a_million_different_characters() -> None:
+    text = "".join(map(chr, range(0x10000, 0x10000 + 1_000_000)))
+    assert values("top_2gram_share", [text]) == pytest.approx([1 / 999_999])
+    assert values("duplicate_5gram_share", [text]) == [0]
+
+
 def test_a_text_is_measured_alike_alone_and_among_others() -> None:
-    batch = [ESSAY * 90, *WRITTEN, ESSAY * 90, *WRITTEN]
+    batch = [ESSAY * 90, *WRITTEN, ESSAY * 2200, *WRITTEN]
     together = measure(batch, [None] * len(batch))
     for index, text in enumerate(batch):
         alone = measure([text], [None])

@@ -1,10 +1,11 @@
 """Texts as one array of code points, and the classes that the metrics count."""
 
+import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,13 @@ from numpy.typing import NDArray
 Columns = dict[str, NDArray[np.number]]
 """Metrics by name: one value a text."""
 
-NEWLINE = 0x0A
-SLICE_CHARACTERS = 1 << 16
-"""Texts are measured together up to so many characters, which keeps the arrays in cache."""
+SLICE_CHARACTERS = 1 << 20
+"""Texts are measured together up to so many characters: 4 MB of code points."""
+
+
+SECRET = np.uint64(secrets.randbits(64) | 1)
+"""What keys of hash tables are multiplied by: new in each process, so that no page can be written
+to fill one slot. Nothing that is counted depends on it."""
 
 
 class Script(IntEnum):
@@ -58,60 +63,32 @@ def scripts() -> NDArray[np.uint8]:
     return table
 
 
-def members(characters: str) -> NDArray[np.bool_]:
-    """Whether each code point is one of the characters."""
-    table = np.zeros(0x110000, np.bool_)
-    table[[ord(character) for character in characters]] = True
-    return table
-
-
 @dataclass(frozen=True)
 class Characters:
     """A few texts as one array; each text is followed by a newline.
 
     Attributes:
         texts: the texts.
-        lengths: characters of each text, shape (texts,).
         codes: their code points and newlines, shape (sum of lengths + texts,).
-        document: the text that each code point belongs to, of the same shape.
+        ends: where each text ends in `codes`, at the newline after it, shape (texts,).
     """
 
     texts: Sequence[str]
-    lengths: NDArray[np.int64]
     codes: NDArray[np.uint32]
-    document: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Characters":
         """Joins the texts."""
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-        joined = "".join(f"{text}\n" for text in texts)
+        joined = "".join([f"{text}\n" for text in texts])
         codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-        return cls(texts, lengths, codes, np.repeat(np.arange(len(texts)), lengths + 1))
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        return cls(texts, codes, np.cumsum(lengths + 1) - 1)
 
-    @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        """Where each text begins in `codes`."""
-        return np.cumsum(self.lengths + 1) - (self.lengths + 1)
-
-    @cached_property
-    def script(self) -> NDArray[np.uint8]:
-        """The `Script` of each code point."""
-        return scripts()[self.codes]
-
-    def per_document(
-        self, where: NDArray[np.int64], weights: NDArray[np.number] | None = None
-    ) -> NDArray[np.float64]:
-        """Counts positions, or adds up their weights, by text; shape (texts,)."""
-        return np.bincount(self.document[where], weights, minlength=len(self.texts)).astype(
-            np.float64
-        )
-
-    def maximum(self, where: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The largest value at any of the positions of each text, 0 without any."""
-        largest = np.zeros(len(self.texts), np.int64)
-        np.maximum.at(largest, self.document[where], values)
-        return largest
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Characters of each text."""
+        return np.diff(self.ends, prepend=-1) - 1
 
 
 def slices(texts: Sequence[str]) -> Iterator[Characters]:

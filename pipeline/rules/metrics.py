@@ -6,14 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.rules.characters import Characters, Columns, Script, share, slices
+from pipeline.rules.characters import Characters, Columns, slices
 from pipeline.rules.ngrams import ngram_metrics
 from pipeline.rules.phrases import phrase_metrics
+from pipeline.rules.scripts import script_metrics
 from pipeline.rules.segments import line_metrics, sentence_metrics
 from schemas.metrics import METRICS
-
-START_CHARACTERS = 50
-"""Kana are looked for among so many characters at the start (HojiChar)."""
 
 COMPRESSION_LEVEL = 6
 """zlib's default; on web pages level 9 gives the same median ratio and takes longer."""
@@ -46,7 +44,7 @@ def measure(texts: Sequence[str], link_share: Sequence[float | None]) -> dict[st
 
 def _array(parts: list[np.ndarray], kind: pa.DataType) -> pa.Array:
     values = np.concatenate(parts) if parts else np.zeros(0)
-    return pa.array(values).cast(kind, safe=False)
+    return pa.array(values, kind, safe=False)
 
 
 def _measure(text: Characters) -> Columns:
@@ -58,44 +56,6 @@ def _measure(text: Characters) -> Columns:
         **compression_metrics(text),
         **phrase_metrics(text),
     }
-
-
-def script_metrics(text: Characters) -> Columns:
-    """Which scripts a text is written in."""
-    kinds = len(Script)
-    counts = np.bincount(text.document * kinds + text.script, minlength=len(text.texts) * kinds)
-    of = counts.reshape(len(text.texts), kinds).T
-    hiragana, katakana = of[Script.HIRAGANA], of[Script.KATAKANA]
-    japanese = hiragana + katakana + of[Script.KANJI]
-    visible = of.sum(axis=0) - of[Script.SPACE]
-    letters = visible - of[Script.SPECIAL]
-    return {
-        "japanese_chars": japanese,
-        "japanese_share": share(japanese, letters),
-        "hiragana_share": share(hiragana, visible),
-        "hiragana_of_japanese": share(hiragana, japanese),
-        "katakana_of_japanese": share(katakana, japanese),
-        "special_share": share(of[Script.SPECIAL], visible),
-        "kana_at_start": _kana_at_start(text),
-        "longest_run": _longest_run(text),
-    }
-
-
-def _kana_at_start(text: Characters) -> np.ndarray:
-    is_kana = (text.script == Script.HIRAGANA) | (text.script == Script.KATAKANA)
-    kana = np.flatnonzero(is_kana)
-    early = kana - text.starts[text.document[kana]] < START_CHARACTERS
-    return text.per_document(kana[early])
-
-
-def _longest_run(text: Characters) -> np.ndarray:
-    """Runs of one character, seen as stretches of positions that equal the one before."""
-    same = np.append(False, text.codes[1:] == text.codes[:-1])
-    same[text.starts] = False
-    same[text.starts + text.lengths] = False  # the newline after a text is not part of it
-    changes = np.flatnonzero(np.diff(same.view(np.int8), prepend=0, append=0))
-    starts, ends = changes[::2], changes[1::2]
-    return np.maximum(text.maximum(starts, ends - starts + 1), text.lengths > 0)
 
 
 def compression_metrics(text: Characters) -> Columns:

@@ -5,137 +5,169 @@ begins or ends in katakana must not be continued by katakana there, Latin letter
 likewise, and a term all in hiragana stands between other scripts only.
 """
 
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.compiled import compiled
 from pipeline.rules.characters import Characters, Columns, Script, scripts, share
 from pipeline.text import fold, folding
 
 LISTS = ("adult", "ad", "bbs")
 """The lists, each `pipeline/data/NAME_terms.txt`: a term a line, comments after #."""
 
-_KANA = frozenset((int(Script.HIRAGANA), int(Script.KATAKANA)))
-_BUCKETS = 1 << 18
-_FACTOR = np.uint32(0x9E3779B1)
+_OPEN, _LATIN, _HIRAGANA, _KATAKANA = range(4)
+_N_LISTS = len(LISTS)
+_BUCKET_BITS = 14
+_HASH = np.uint32(0x9E3779B1)
 
 
 def phrase_metrics(text: Characters) -> Columns:
     """Characters in adult terms and different ones of them; ad and BBS phrases by length."""
-    count = len(text.texts)
-    adult_chars = np.zeros(count)
-    adult_terms: list[set[str]] = [set() for _ in range(count)]
-    hits = {name: np.zeros(count) for name in LISTS}
-    for document, term, name in lexicon().occurrences(text):
-        hits[name][document] += 1
-        if name == "adult":
-            adult_chars[document] += len(term)
-            adult_terms[document].add(term)
+    hits, chars, different = _count(text.codes, text.ends, folding()[0], _kinds(), lexicon())
+    adult, ad, bbs = range(_N_LISTS)
     return {
-        "adult_char_share": share(adult_chars, text.lengths),
-        "adult_terms": np.fromiter(map(len, adult_terms), np.int64, count),
-        "ad_phrases": 1000 * share(hits["ad"], text.lengths),
-        "bbs_phrases": 1000 * share(hits["bbs"], text.lengths),
+        "adult_char_share": share(chars[adult], text.lengths),
+        "adult_terms": different[adult],
+        "ad_phrases": 1000 * share(hits[ad], text.lengths),
+        "bbs_phrases": 1000 * share(hits[bbs], text.lengths),
     }
 
 
-@dataclass(frozen=True)
-class Lexicon:
+class Lexicon(NamedTuple):
     """Terms of several lists, to be found in one pass.
 
+    Terms whose first two characters fall into one bucket stand together, the longest first.
+
     Attributes:
-        lists: the list that each term is of.
-        by_start: the terms by their first three characters, longest first; terms of two
-            characters by themselves.
-        starts: for 2 and 3 characters, whether some key of `by_start` falls into a bucket. It
-            tells at once where in a text no term begins, which is nearly everywhere.
+        letters: the code points of the terms, one term after the other.
+        starts: where each term begins in `letters`, and the end of all; shape (terms + 1,).
+        lists: the list of each term, by its place in `LISTS`; shape (terms,).
+        before: the kind of character that continues each term at its beginning, or `_OPEN`.
+        after: the same at its end.
+        buckets: the first term of each bucket, and the end of all; shape (buckets + 1,).
     """
 
-    lists: dict[str, str]
-    by_start: dict[str, list[str]]
-    starts: dict[int, NDArray[np.bool_]]
+    letters: NDArray[np.uint32]
+    starts: NDArray[np.int64]
+    lists: NDArray[np.uint8]
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
+    buckets: NDArray[np.int16]
 
     @classmethod
-    def of(cls, lists: dict[str, str]) -> "Lexicon":
-        """Builds the index; the terms are folded already and have at least two characters."""
-        by_start: dict[str, list[str]] = {}
-        for term in sorted(lists, key=len, reverse=True):
-            by_start.setdefault(term[:3], []).append(term)
-        starts = {n: np.zeros(_BUCKETS, np.bool_) for n in (2, 3)}
-        for start in by_start:
-            starts[len(start)][_buckets(_code_points(start), len(start))] = True
-        return cls(lists, by_start, starts)
-
-    def occurrences(self, text: Characters) -> list[tuple[int, str, str]]:
-        """Every term found, from left to right without overlap: text, term, list."""
-        codes = folding()[0][text.codes]
-        candidates = self._candidates(codes)
-        if not len(candidates):
-            return []
-        folded = codes.tobytes().decode("utf-32-le", "surrogatepass")
-        found = []
-        end = 0
-        for position in candidates.tolist():
-            term = self._at(folded, position) if position >= end else None
-            if term is not None:
-                end = position + len(term)
-                found.append((int(text.document[position]), term, self.lists[term]))
-        return found
-
-    def _candidates(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
-        begins = self.starts[2][_buckets(codes, 2)]
-        begins[:-1] |= self.starts[3][_buckets(codes, 3)]
-        return np.flatnonzero(begins)
-
-    def _at(self, folded: str, position: int) -> str | None:
-        """The longest term at the position."""
-        for n in (3, 2):
-            for term in self.by_start.get(folded[position : position + n], ()):
-                if folded.startswith(term, position) and _stands_alone(folded, position, term):
-                    return term
-        return None
+    def of(cls, lists: Mapping[str, str]) -> "Lexicon":
+        """Builds the index of terms, folded and of two characters at least, by their lists."""
+        bucket = {term: int(_bucket(*_code_points(term[:2]))) for term in lists}
+        terms = sorted(lists, key=lambda term: (bucket[term], -len(term)))
+        sizes = np.bincount([bucket[term] for term in terms], minlength=1 << _BUCKET_BITS)
+        return cls(
+            letters=_code_points("".join(terms)),
+            starts=np.cumsum([0, *map(len, terms)]),
+            lists=np.array([LISTS.index(lists[term]) for term in terms], np.uint8),
+            before=np.array([_continued_by(term, 0) for term in terms], np.uint8),
+            after=np.array([_continued_by(term, -1) for term in terms], np.uint8),
+            buckets=np.cumsum([0, *sizes]).astype(np.int16),
+        )
 
 
-def _code_points(term: str) -> NDArray[np.uint32]:
-    return np.frombuffer(term.encode("utf-32-le"), np.uint32)
+@compiled
+def _count(
+    codes: NDArray[np.uint32],
+    ends: NDArray[np.int64],
+    fold: NDArray[np.uint32],
+    kinds: NDArray[np.uint8],
+    terms: Lexicon,
+) -> NDArray[np.int64]:
+    """Counts the terms in each text, from left to right without overlap.
+
+    Returns:
+        Occurrences, their characters, and different terms, by list; shape (3, lists, texts).
+    """
+    counts = np.zeros((3, _N_LISTS, len(ends)), np.int64)
+    last_text = np.full(len(terms.lists), -1)
+    at = 0
+    for text in range(len(ends)):
+        before = _OPEN
+        while at < ends[text]:
+            term = _term_at(codes, at, before, fold, kinds, terms)
+            length = 1
+            if term >= 0:
+                length = terms.starts[term + 1] - terms.starts[term]
+                found = terms.lists[term]
+                counts[0, found, text] += 1
+                counts[1, found, text] += length
+                counts[2, found, text] += last_text[term] != text
+                last_text[term] = text
+            at += length
+            before = kinds[fold[codes[at - 1]]]
+        at = ends[text] + 1
+    return counts
 
 
-def _buckets(codes: NDArray[np.uint32], n: int) -> NDArray[np.uint32]:
-    """A bucket for each n characters in a row."""
-    mixed = codes[: len(codes) - n + 1].copy()
-    for offset in range(1, n):
-        mixed *= _FACTOR
-        mixed ^= codes[offset : len(codes) - n + 1 + offset]
-    return mixed * _FACTOR >> np.uint32(14)
+@compiled
+def _term_at(
+    codes: NDArray[np.uint32],
+    at: int,
+    before: int,
+    fold: NDArray[np.uint32],
+    kinds: NDArray[np.uint8],
+    terms: Lexicon,
+) -> int:
+    """The longest term that stands there, not inside a word; -1 without any."""
+    bucket = _bucket(fold[codes[at]], fold[codes[at + 1]])
+    for term in range(terms.buckets[bucket], terms.buckets[bucket + 1]):
+        end = at
+        for letter in range(terms.starts[term], terms.starts[term + 1]):
+            if fold[codes[end]] != terms.letters[letter]:  # a newline is in no term
+                break
+            end += 1
+        if (
+            end - at == terms.starts[term + 1] - terms.starts[term]
+            and not _joins(before, terms.before[term])
+            and not _joins(kinds[fold[codes[end]]], terms.after[term])
+        ):
+            return term
+    return -1
 
 
-def _stands_alone(folded: str, position: int, term: str) -> bool:
-    before = folded[position - 1] if position else "\n"
-    after = folded[position + len(term)]  # there is always the newline after the text
-    return not (_joins(before, term[0], term) or _joins(after, term[-1], term))
+@compiled
+def _bucket(first: np.uint32, second: np.uint32) -> np.uint32:
+    """Where terms stand that begin with two characters."""
+    mixed = np.uint32((np.uint32(first * _HASH) ^ second) * _HASH)
+    return mixed >> np.uint32(32 - _BUCKET_BITS)
 
 
-def _joins(neighbour: str, edge: str, term: str) -> bool:
-    """Whether the neighbour continues the word that the term's edge belongs to."""
-    if edge.isascii():
-        return neighbour.isascii() and neighbour.isalnum()
-    script = _script(edge)
-    if script == Script.HIRAGANA and not _all_hiragana(term):
-        return False
-    return script in _KANA and _script(neighbour) == script
+@compiled
+def _joins(neighbour: int, edge: int) -> bool:
+    """Whether a neighbour continues the word that the edge of a term belongs to."""
+    return edge != _OPEN and neighbour == edge
 
 
-@lru_cache(maxsize=1 << 14)
-def _script(character: str) -> int:
-    return int(scripts()[ord(character)])
+def _continued_by(term: str, at: int) -> int:
+    """What kind of character continues a term at its first or last character."""
+    kinds = _kinds()[_code_points(term)]
+    if term[at].isascii():
+        return _LATIN
+    return int(kinds[at]) if kinds[at] == _KATAKANA or (kinds == _HIRAGANA).all() else _OPEN
 
 
 @cache
-def _all_hiragana(term: str) -> bool:
-    return all(_script(character) == Script.HIRAGANA for character in term)
+def _kinds() -> NDArray[np.uint8]:
+    """The kind of every code point: Latin letter or digit, kana, or none of these."""
+    table = np.full(0x110000, _OPEN, np.uint8)
+    table[scripts() == Script.HIRAGANA] = _HIRAGANA
+    table[scripts() == Script.KATAKANA] = _KATAKANA
+    table[[code for code in range(128) if chr(code).isalnum()]] = _LATIN
+    return table
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
 
 
 @cache
