@@ -54,8 +54,8 @@ def votes(bundle: Bundle, text: str, place: int, most: int = 200) -> list[Vote]:
     return _votes(bundle, as_document(text), (text,), place, most)
 
 
-def ngram_votes(bundle: Bundle, text: str, place: int, most: int = 200) -> list[Vote]:
-    """Returns those of the `votes` that are n-grams: for a few samples, without a compiled loop.
+def ngram_votes(bundle: Bundle, text: str, place: int, most: int = 200) -> Iterator[Vote]:
+    """Yields those of the `votes` that are n-grams: for a few samples, without a compiled loop.
 
     Args:
         bundle: loaded classifiers; their text head is asked.
@@ -129,24 +129,21 @@ def _of_ngrams(
     texts: Sequence[NDArray[np.uint32]],
     place: int,
     most: int,
-) -> list[Vote]:
+) -> Iterator[Vote]:
     """What the n-grams of each view say, given its text in code points; each the first one there.
 
     The weightiest of a view come first.
     """
     head = bundle.heads[document.head]
     views = zip(VIEWS[document.head], texts, document.views, head.views, strict=True)
-    heard = []
     for name, codes, view, weights in views:
         said = view.weights * weights.weights[view.buckets, place] / view.length
         said *= weights.scale[place] * head.calibration[0, place]
         ngrams = buckets(codes)
-        heard += [
-            Vote(*_first_occurrence(codes, ngrams, view.buckets[row]), float(said[row]), name)
-            for row in np.argsort(-np.abs(said), kind="stable")[:most].tolist()
-            if said[row]
-        ]
-    return heard
+        for row in np.argsort(-np.abs(said), kind="stable")[:most].tolist():
+            if said[row]:
+                where = _first_occurrence(codes, ngrams, view.buckets[row])
+                yield Vote(*where, float(said[row]), name)
 
 
 def _of_dense(head: LinearHead, document: Features, place: int) -> Iterator[Vote]:

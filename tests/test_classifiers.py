@@ -400,7 +400,7 @@ class TestExplain:
         for vote in heard:
             assert vote.span is not None
             assert folded[slice(*vote.span)] == vote.evidence
-        assert ngram_votes(bundle, RANKING, 1) == heard
+        assert list(ngram_votes(bundle, RANKING, 1)) == heard
 
     def test_says_the_chance_that_score_gives(self, bundle: Bundle) -> None:
         said = chances(bundle, RANKING)["affiliate"]

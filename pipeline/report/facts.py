@@ -4,6 +4,7 @@ Samples are the documents with the smallest ids: ids are digests, so that is a f
 same one however the run was made.
 """
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -284,11 +285,9 @@ def _hear(samples: Mapping[str, Sequence[dict[str, Any]]], bundle_name: str) -> 
         if bundle.name == bundle_name and kind in {"keep_below", "drop_worst"}:
             for document in documents:
                 heard = ngram_votes(bundle, document["text"], CLASSIFIERS.index(head))
-                document["marks"] = [
-                    vote.evidence
-                    for vote in heard
-                    if vote.value > 0 and len(vote.evidence.strip()) > 1
-                ][:MARKS_A_SAMPLE]
+                spoken = (vote.evidence for vote in heard if vote.value > 0)
+                long = (ngram for ngram in spoken if len(ngram.strip()) > 1)
+                document["marks"] = list(itertools.islice(long, MARKS_A_SAMPLE))
 
 
 def _survivors(

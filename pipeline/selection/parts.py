@@ -68,9 +68,7 @@ class Part:
             RunError: if another version of the program wrote one of them.
             IntegrityError: if they do not hold the same documents in the same order.
         """
-        for table in TABLES.values():
-            self._check_schema(table)
-        ids = {table.name: self._read(table, ["id"])["id"] for table in TABLES.values()}
+        ids = {name: self._ids_of(table) for name, table in TABLES.items()}
         for name in ("scores", "groups"):
             if not ids[name].equals(ids["documents"]):
                 raise IntegrityError(
@@ -78,18 +76,22 @@ class Part:
                     f"in the same order. Remove the folder of the {name} and run that stage again."
                 )
 
-    def _check_schema(self, table: Table) -> None:
+    def _ids_of(self, table: Table) -> pa.ChunkedArray:
+        """The ids that stand in a table of this version."""
         path = self.paths[table.name]
         with storage.open_read(path) as file:
-            found = pq.read_schema(file)
-        missing = [name for name in table.names if name not in found.names]
-        if missing:
-            version = (found.metadata or {}).get(b"seimai.version", b"none").decode()
-            raise RunError(
-                f"{path}: schema {table.name} {version} without the column {missing[0]!r} found, "
-                f"{table.name} {table.version} expected: another version of seimai wrote it. "
-                f"{_MADE_AGAIN[table.name]}"
-            )
+            parquet = pq.ParquetFile(file)
+            found = parquet.schema_arrow
+            there = set(found.names)
+            missing = [name for name in table.names if name not in there]
+            if missing:
+                version = (found.metadata or {}).get(b"seimai.version", b"none").decode()
+                raise RunError(
+                    f"{path}: schema {table.name} {version} without the column {missing[0]!r} "
+                    f"found, {table.name} {table.version} expected: another version of seimai "
+                    f"wrote it. {_MADE_AGAIN[table.name]}"
+                )
+            return parquet.read(["id"], use_threads=False)["id"]
 
     def _read(self, table: Table, columns: Sequence[str]) -> pa.Table:
         if not columns:
