@@ -65,8 +65,9 @@ bench-dedup: setup  ## grouping at 100 k, 1 M and 10 M documents; needs 40 GB of
 	$(BIN)/python -m bench.dedup 100000 1000000 10000000
 	$(BIN)/python -m bench.tables
 
-bench-select: setup  ## select over 1,000,000 generated rows
+bench-select: setup  ## select over 1,000,000 generated rows; and beside extract and score
 	$(BIN)/python -m bench.selecting 1000000 bench/work/selecting
+	$(BIN)/python -m bench.reselecting
 	$(BIN)/python -m bench.tables
 
 bench-classifiers: setup  ## speed of the classifiers, step by step
