@@ -6,7 +6,7 @@ Facts are read from the source with linear expressions, not from the tree: to as
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
@@ -15,16 +15,8 @@ from itertools import compress
 from pipeline import hosts
 from pipeline.html import commissions
 from pipeline.html.render import Lines, Rendered
-from pipeline.html.source import Source
+from pipeline.html.source import TELLING_TAGS, Source
 
-_TELLING_TAGS = frozenset(
-    (
-        *("p", "div", "span", "br", "li", "ul", "ol", "dl", "table", "tr", "td", "h1", "h2", "h3"),
-        *("h4", "a", "img", "form", "input", "button", "select", "textarea", "iframe", "script"),
-        *("style", "video", "audio", "article", "section", "nav", "aside", "footer", "header"),
-        *("main", "pre", "code", "blockquote", "ruby", "font", "center"),
-    )
-)
 _MOST_HOSTS = 20
 _LONGEST_HOST = 253  # RFC 1035
 
@@ -59,15 +51,14 @@ def of_page(source: Source, page: Rendered, url: str, robots: str | None) -> dic
         url: where it was fetched; empty if not known, then every absolute link is outbound.
         robots: the X-Robots-Tag header, or None.
     """
-    html = source.html
-    declared = _declarations(html)
+    declared = _declarations(source.html)
     return {
         **_link_facts(page, url),
         **_line_facts(page.lines),
-        "n_sponsored_links": _n_sponsored_links(html),
+        "n_sponsored_links": _n_sponsored_links(source),
         "n_images": source.tags["img"],
         "n_forms": source.tags["form"],
-        "tag_counts": _counts("tag", _most(source.tags, among=_TELLING_TAGS)),
+        "tag_counts": _counts("tag", _most(_telling(source.tags))),
         "robots": _directives(
             [robots or "", *declared.metas["robots"], *declared.metas["googlebot"]]
         ),
@@ -77,7 +68,7 @@ def of_page(source: Source, page: Rendered, url: str, robots: str | None) -> dic
         "generator": declared.first("generator"),
         "page_type": declared.first("og:type"),
         "content_rating": declared.first("rating"),
-        "redirects": bool(declared.metas["refresh"]) or bool(_SCRIPTED_MOVE.search(html)),
+        "redirects": bool(declared.metas["refresh"]) or _moves_on(source),
     }
 
 
@@ -167,10 +158,14 @@ def _has_age_gate(text: str) -> bool:
     return ("歳" in text or "才" in text) and bool(_AGE_GATE.search(text))
 
 
-def _n_sponsored_links(html: str) -> int:
-    if "sponsored" not in html:
+def _n_sponsored_links(source: Source) -> int:
+    if b"sponsored" not in source.encoded:
         return 0
-    return sum(1 for anchor in _ANCHOR.findall(html) if _SPONSORED.search(anchor))
+    return sum(1 for anchor in _ANCHOR.findall(source.html) if _SPONSORED.search(anchor))
+
+
+def _moves_on(source: Source) -> bool:
+    return b"location" in source.encoded and bool(_SCRIPTED_MOVE.search(source.html))
 
 
 def _directives(declared: Iterable[str]) -> list[str]:
@@ -185,7 +180,7 @@ def _published(source: Source, declared: _Declarations) -> str | None:
     if source.tags["time"]:
         times = _TIME.findall(source.html)[:3]
         stated += [_attributes(time).get("datetime", "") for time in times]
-    if "datePublished" in source.html:
+    if b"datePublished" in source.encoded:
         stated += _JSON_LD_DATE.findall(source.html)[:3]
     return next(filter(None, map(iso_date, stated)), None)
 
@@ -208,12 +203,13 @@ def iso_date(stated: str) -> str | None:
     return moment.date().isoformat() if len(text) <= 10 else moment.isoformat()
 
 
-def _most(
-    counted: Counter[str], most: int | None = None, among: Container[str] | None = None
-) -> list[tuple[str, int]]:
+def _telling(tags: Mapping[str, int]) -> dict[str, int]:
+    return {tag: tags[tag] for tag in TELLING_TAGS if tags[tag]}
+
+
+def _most(counted: Mapping[str, int], most: int | None = None) -> list[tuple[str, int]]:
     """Largest counts first, equal ones by name: the same page gives the same bytes."""
-    items = [item for item in counted.items() if among is None or item[0] in among]
-    return sorted(items, key=lambda item: (-item[1], item[0]))[:most]
+    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]
 
 
 def _counts(key: str, counted: Iterable[tuple[str, int]]) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 
 from pipeline.errors import SeimaiError
-from pipeline.html.source import Source
+from pipeline.html.source import FORMATTING_TAGS, Source
 
 LONGEST_PAGE = 5_000_000
 """Characters; Common Crawl itself cuts payloads at 5 MiB (1 MiB before March 2025)."""
@@ -29,18 +29,11 @@ MOST_OPEN_LINKS = 50_000
 """Links left open: at each, the parser asks what stands open around it (80,000 times `<a><div>`
 take 2.6 s, 250,000 take 20)."""
 
-_FORMATTING_TAGS = (
-    *("b", "big", "code", "em", "font", "i", "nobr"),
-    *("s", "small", "strike", "strong", "tt", "u"),
-)
-_FORMATTING = re.compile(rf"<(/?)({'|'.join(_FORMATTING_TAGS)})(?=[\s/>])", re.IGNORECASE)
-_SHORTEST_TAG = len("<b>")
+_FORMATTING = re.compile(rf"<(/?)({'|'.join(FORMATTING_TAGS)})(?=[\s/>])", re.IGNORECASE)
 _NO_MARKUP_INSIDE = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp)\b.*?(?:</\1|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-_GAPS = b" \t\n\f\r/\"'"
-"""One of these stands before every attribute."""
 _END_OF_LINK = re.compile("</a[\\s>]", re.IGNORECASE)
 _GAP = re.compile(r"[\s/\"']+")
 _QUOTED_TAG_END = re.compile(r"=\s*+(?:\"[^\">]*+|'[^'>]*+)>")
@@ -77,7 +70,7 @@ def parseable(html: str) -> Source:
             "html_too_long",
             f"the page has {len(html):,} characters of HTML; {LONGEST_PAGE:,} are read at most",
         )
-    source = Source.of(_valid(html))
+    source = _valid(html)
     if _may_explode(source):
         # Measured is what is then parsed, so nothing can hide in a comment or a script.
         source = Source.of(_NO_MARKUP_INSIDE.sub("", source.html))
@@ -92,20 +85,22 @@ def parseable(html: str) -> Source:
     return source
 
 
-def _valid(html: str) -> str:
+def _valid(html: str) -> Source:
     try:
-        encoded = html.encode()
+        source = Source.of(html)
     except UnicodeEncodeError:
         return _valid(html.encode("utf-8", "replace").decode())
-    clean = _ESCAPED_NONCHARACTER.sub(b"", _NONCHARACTER.sub(b"", encoded))
-    return html if clean == encoded else clean.decode()
+    if not source.may_hold_noncharacters:
+        return source
+    clean = _ESCAPED_NONCHARACTER.sub(b"", _NONCHARACTER.sub(b"", source.encoded))
+    return source if clean == source.encoded else Source.of(clean.decode())
 
 
 def _may_explode(source: Source) -> bool:
     return (
         source.tags["option"] + source.tags["optgroup"] > MOST_CHOICES
         or _open_links(source) > MOST_OPEN_LINKS
-        or _attributes_of_one_tag(source.html) > MOST_ATTRIBUTES
+        or _attributes_of_one_tag(source) > MOST_ATTRIBUTES
         or _reopened(source) > MOST_REOPENED
     )
 
@@ -116,14 +111,11 @@ def _open_links(source: Source) -> int:
     return source.tags["a"] - len(_END_OF_LINK.findall(source.html))
 
 
-def _attributes_of_one_tag(html: str) -> int:
+def _attributes_of_one_tag(source: Source) -> int:
     """An upper bound, without tokenising: a tag ends at the first `>` outside a quoted value."""
-    if len(html) < 2 * MOST_ATTRIBUTES:  # an attribute takes two characters
-        return len(html) // 2
-    encoded = html.encode()
-    gaps = len(encoded) - len(encoded.translate(None, delete=_GAPS))
-    if gaps <= MOST_ATTRIBUTES:  # in the whole page
-        return gaps
+    if source.gaps <= MOST_ATTRIBUTES:  # in the whole page, as for nearly every one
+        return source.gaps
+    html = source.html
     pieces = html.split(">")
     if max(map(len, pieces)) // 2 * (1 + len(_QUOTED_TAG_END.findall(html))) <= MOST_ATTRIBUTES:
         return MOST_ATTRIBUTES
@@ -140,10 +132,8 @@ def _attributes_of_one_tag(html: str) -> int:
 
 def _reopened(source: Source) -> int:
     """An upper bound on formatting elements opened again: the deepest run, in every other tag."""
-    formatting = sum(source.tags[name] for name in _FORMATTING_TAGS)
-    if formatting * (len(source.html) // _SHORTEST_TAG) <= MOST_REOPENED:
-        return 0  # as for nearly every page
-    tags = source.html.count("<")
+    formatting = sum(source.tags[name] for name in FORMATTING_TAGS)
+    tags = source.starts
     if formatting * tags <= MOST_REOPENED or tags**2 <= 4 * MOST_REOPENED:
         return 0  # at worst, half of the tags stay open in the other half
     open_now: Counter[str] = Counter()

@@ -81,7 +81,7 @@ def happenings(codes: Codes, names: Vocabulary, values: Vocabulary) -> Records:
     Returns:
         `_HAPPENING`s: the texts that are seen, and what parts them or tells of their places.
     """
-    found = np.empty(4 * np.count_nonzero(codes == _LESS) + 2, _HAPPENING)
+    found = np.empty(4 * _count(codes, 0, len(codes), _LESS) + 2, _HAPPENING)
     page = np.zeros(1, _MARKUP)[0]
     page.skipped = page.aside = page.main = page.opened = -1
     while page.at < len(codes):
@@ -309,6 +309,14 @@ def _find(codes: Codes, at: int, code: int) -> int:
 
 
 @compiled
+def _count(codes: Codes, start: int, end: int, code: int) -> int:
+    count = 0
+    for at in range(start, end):
+        count += codes[at] == code
+    return count
+
+
+@compiled
 def _is(codes: Codes, at: int, code: int) -> bool:
     return bool(at < len(codes) and codes[at] == code)
 
@@ -364,8 +372,13 @@ def lines_of(codes: Codes, found: Records) -> tuple[Codes, Records, Records]:
         The text; its `LINE`s that show anything, each in the place of its last character; the
         links, as the `_HAPPENING`s that hold their targets.
     """
-    text = np.empty(len(codes) + len(found), np.int32)
-    lines = np.empty(len(found) + np.count_nonzero(codes == _NEWLINE), LINE)
+    chars = breaks = len(found)
+    for happening in found:
+        if happening.what in (_TEXT, _RAW_TEXT):
+            chars += happening.end - happening.start
+            breaks += _count(codes, happening.start, happening.end, _NEWLINE)
+    text = np.empty(chars, np.int32)
+    lines = np.empty(breaks, LINE)
     links = np.empty(len(found), _HAPPENING)
     here = np.zeros(1, _WRITER)[0]
     here.first = here.piece = -1
