@@ -288,12 +288,23 @@ def _letter_class(letter: str) -> int:
 
 def _letter_counts(samples: Sequence[str]) -> NDArray[np.float32]:
     """Letters of each class in each sample: shape (samples, 8)."""
-    sizes = [len(sample) for sample in samples]
     points = np.frombuffer("".join(samples).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    classes = _letter_classes()[np.minimum(points, 0xFFFF)]
-    rows = np.repeat(np.arange(len(samples)) * _CLASSES, sizes)
-    counts = np.bincount(rows + classes, minlength=len(samples) * _CLASSES)
-    return counts.reshape(len(samples), _CLASSES).astype(np.float32)
+    ends = np.cumsum([len(sample) for sample in samples], dtype=np.int64)
+    return _counted(points, ends, _letter_classes())
+
+
+@compiled
+def _counted(
+    points: NDArray[np.uint32], ends: NDArray[np.int64], classes: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """How many points of each class there are between one end and the next."""
+    counts = np.zeros((len(ends), _CLASSES), np.float32)
+    start = 0
+    for row in range(len(ends)):
+        for at in range(start, ends[row]):
+            counts[row, classes[min(points[at], 0xFFFF)]] += 1
+        start = ends[row]
+    return counts
 
 
 _LITTLE_SCRIPT = 0.05
