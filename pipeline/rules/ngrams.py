@@ -106,8 +106,8 @@ def _name(
     """Gives equal keys the same slot of a hash table, and different keys different ones.
 
     A key whose slot is another's waits, and all that wait try the next slot in the next round.
-    So there is no branch on what a slot holds, which a processor would guess wrong every other
-    time: it takes two thirds of the time of a loop that goes on until it finds a slot.
+    So there is no branch on what a slot holds, which cannot be foretold: it takes two thirds of
+    the time of a loop that goes on until it finds a slot.
 
     Args:
         keys: none is 0.
