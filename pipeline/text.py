@@ -23,6 +23,8 @@ from pipeline.compiled import compiled
 KANA_OR_KANJI = "ぁ-ゖゝゞァ-ヺー-ヾ々〆〇一-鿿㐀-䶿豈-龎"
 """Body of a character class: the letters of Japanese, without punctuation or combining marks."""
 
+_STOP_CHARACTERS = "、。，．"
+
 TAIL_LINES = 10
 """A footer has at most so many lines (Swallow corpus, filter of version 1)."""
 
@@ -76,7 +78,13 @@ def repair_lines(lines: Iterable[str]) -> list[str]:
     >>> repair_lines(["　ﾊﾟﾝを焼いた。", "茶\r菓", " "])
     ['パンを焼いた。', '茶\n菓', '']
     """
-    return [_tidy_line(line) if _USUAL.fullmatch(line) else _repaired(line) for line in lines]
+    repaired = list(lines)
+    ends = np.cumsum(np.fromiter(map(len, repaired), np.int64))
+    wants = _wants(_code_points("".join(repaired)), ends, _spacing())
+    for number in np.flatnonzero(wants).tolist():
+        repair_line = _tidy_line if wants[number] == _TIDYING else _repaired
+        repaired[number] = repair_line(repaired[number])
+    return repaired
 
 
 def joined(lines: Iterable[str]) -> str:
@@ -100,8 +108,56 @@ _USUAL_CHARACTERS = (
     "\u212c-\u2328\u232b-\u2adb\u2add-\u2bff\u3000-\u3029\u3030-\u3098\u309b-\u312f\u3190-\u9fff"
     "\uff01-\uff60\uffe0-\uffe6"
 )
-_USUAL = re.compile(f"[{_USUAL_CHARACTERS}]*+")
 _UNUSUAL_RUN = re.compile(f"[^\n{_USUAL_CHARACTERS}]{{31}}")
+
+_USUAL, _STOP, _JAPANESE, _SPACE, _WIDE_SPACE, _UNUSUAL = range(6)
+_TIDYING, _REPAIR = 1, 2
+
+
+@cache
+def _spacing() -> NDArray[np.uint8]:
+    """Of each code point, what it means to the spaces around it, if it is a usual one."""
+    basic_plane = "".join(map(chr, range(0x10000)))
+    kinds = np.full(0x110000, _UNUSUAL, np.uint8)
+    for kind, characters in (
+        (_USUAL, _USUAL_CHARACTERS),
+        (_STOP, _STOP_CHARACTERS),
+        (_JAPANESE, KANA_OR_KANJI),
+        (_SPACE, " "),
+        (_WIDE_SPACE, "\u3000"),
+        (_UNUSUAL, f"^{_USUAL_CHARACTERS}"),
+    ):
+        found = re.finditer(f"[{characters}]", basic_plane)
+        kinds[[match.start() for match in found]] = kind
+    return kinds
+
+
+@compiled
+def _wants(
+    codes: NDArray[np.uint32], ends: NDArray[np.int64], kinds: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """What there is to do to lines that stand one after the other, each up to its end.
+
+    Nothing, where all characters are usual and no space is at an edge of the line, beside another
+    or where the line may have been wrapped: `_tidy_line` would change nothing.
+    """
+    wants = np.zeros(len(ends), np.uint8)
+    begin = 0
+    for line, end in enumerate(ends):
+        for at in range(begin, end):
+            kind = kinds[codes[at]]
+            if kind == _UNUSUAL:
+                wants[line] = _REPAIR
+                break
+            if kind >= _SPACE:
+                before = kinds[codes[at - 1]] if at > begin else _SPACE
+                after = kinds[codes[at + 1]] if at + 1 < end else _SPACE
+                is_wrap = kind == _SPACE and _STOP <= before <= _JAPANESE == after
+                if is_wrap or before >= _SPACE or after >= _SPACE:
+                    wants[line] = _TIDYING
+        begin = end
+    return wants
+
 
 # Removed: C0 and C1 controls, soft hyphens, zero-width and directional marks, invisible operators,
 # annotation and object marks, tags (they can hide whole messages), lone surrogates and
@@ -176,8 +232,8 @@ def unify_lines(text: str) -> str:
 
 _ODD_SPACES = re.compile("[\t\x1f\xa0\u1680\u2000-\u200a\u202f\u205f]")
 _SPACES = re.compile("[ \u3000]{2,}")
-_WRAP = re.compile(f"(?<=[{KANA_OR_KANJI}、。，．]) (?=[{KANA_OR_KANJI}])")
-_STOPS = re.compile("[、。，．]")
+_WRAP = re.compile(f"(?<=[{KANA_OR_KANJI}{_STOP_CHARACTERS}]) (?=[{KANA_OR_KANJI}])")
+_STOPS = re.compile(f"[{_STOP_CHARACTERS}]")
 _CHARACTERS_A_WRAP = 20
 
 
@@ -320,9 +376,12 @@ def dedup_view(text: str) -> str:
     >>> dedup_view("２０２４年３月１日（金）　Ｗｅｂ版を公開！（閲覧数：1,024）")
     '0年0月0日web版を公開閲覧数0'
     """
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-    view = _viewed(codes, *folding(), _kinds())
+    view = _viewed(_code_points(text), *folding(), _kinds())
     return utf_32_le_decode(view.data, "surrogatepass", True)[0]
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def fold(text: str) -> str:

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.text import dedup_view, fold, joined, normalise, repair, repair_lines, trim_footer
+from pipeline.text import (
+    compose,
+    dedup_view,
+    drop_controls,
+    fold,
+    joined,
+    normalise,
+    repair,
+    repair_lines,
+    tidy_spaces,
+    trim_footer,
+    unify_lines,
+    widen_kana,
+)
 
 TROUBLE = list(
     "あかがサパ゛゜ー々。、，．・…！？「」（）　 \t\n\r\x0b\x0c\x1c\x1f\x85\xa0\xad"
@@ -33,6 +46,7 @@ texts = st.one_of(
 
 
 @given(texts)
+@settings(deadline=None)
 @example("か\n\u3099")
 @example("ｶ\u200bﾞ")
 @example("値は， 次の通り．")
@@ -42,6 +56,7 @@ def test_normalising_again_changes_nothing(text: str) -> None:
 
 
 @given(texts)
+@settings(deadline=None)
 @example("か\n\u3099")
 @example("ｶ\u2028ﾞ\rﾊ\nﾟ")
 @example("値は，\n次の通り．\n三，")
@@ -50,7 +65,16 @@ def test_a_page_that_is_repaired_line_by_line_is_the_same(text: str) -> None:
     assert joined(repair_lines(text.split("\n"))) == repair(text)
 
 
+@given(st.lists(st.one_of(texts, st.text("あ漢、a 　\t").map(lambda text: text * 2)), max_size=9))
+@example(["", " ", "米 を、炊く。", "とぎ、 炊く", "  x = 1 ", "茶　 菓", "茶 菓"])
+@settings(deadline=None)  # the first call compiles
+def test_lines_that_are_spared_a_step_would_not_be_changed_by_it(lines: list[str]) -> None:
+    steps = [unify_lines(widen_kana(compose(drop_controls(line)))) for line in lines]
+    assert repair_lines(lines) == list(map(tidy_spaces, steps))
+
+
 @given(texts)
+@settings(deadline=None)
 def test_stored_text_can_be_written_and_is_nfc_in_clean_lines(text: str) -> None:
     stored = normalise(text)
     assert stored.encode("utf-8").decode("utf-8") == stored
