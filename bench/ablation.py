@@ -8,7 +8,7 @@ folds of the model card. A cell is average precision where two readers agree / o
 confidence high and mid; a class that the row does not concern has none. The parts:
 
     html       the head for pages whose HTML was read: each family and view left out, and alone
-    text       the head for text alone, judged on whole pages: the same
+    text       the head for text alone: the same, on each form of text that it may be given
     words      fugashi's words, or parts of speech with the particles and auxiliaries as they are,
                in the place of the main text's n-grams, and alone
     baseline   scikit-learn's TF-IDF of character 1- to 4-grams of the whole page
@@ -34,12 +34,12 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from classifiers.features import Features, by_page_text, features
+from classifiers.features import NAMES, Features, features
 from classifiers.labels import CLASSES, Label, folds, read_labels
 from classifiers.metrics import average_precision
 from classifiers.ngrams import BUCKET_BITS, excerpt
 from classifiers.runs import labelled_documents
-from classifiers.train import Examples, Settings, train
+from classifiers.train import TEXT_FORMS, Examples, Settings, as_text, train
 
 JAPANESE = {"", "ja", "mixed-ja-en"}
 FUNCTION_WORDS = ("助詞", "助動詞")
@@ -81,11 +81,8 @@ class Pages:
         return Examples.of("html", self.seen, self.labels)
 
     def as_text(self) -> Examples:
-        """What the text head is trained on: whole pages, then main texts."""
-        whole = [by_page_text(page) for page in self.seen]
-        views = [page.views[1] for page in self.seen]
-        main = [Features("text", (view,), view.dense) for view in views]
-        return Examples.of("text", whole + main, self.labels + self.labels)
+        """What the text head is trained on."""
+        return as_text(self.seen, self.labels)
 
 
 def without(units: Units, *left_out: str) -> Units:
@@ -119,9 +116,10 @@ def html_rows() -> Iterator[Row]:
     yield "without facts", of("noise affiliate", dense_units=without(dense, "facts"))
     yield "n-grams alone", of("noise", dense_units=without(dense, "shape", "facts"))
     yield "shape and facts alone", of("noise affiliate", view_units=silent(views))
-    for view in ("main", "page"):
+    for view in ("main", "page", "title"):
         left = of("noise affiliate", view_units=without(views, view))
         yield f"without the n-grams of {view}", left
+    yield "without the n-grams of path", of("noise", view_units=without(views, "path"))
 
 
 def text_rows() -> Iterator[Row]:
@@ -132,6 +130,8 @@ def text_rows() -> Iterator[Row]:
     yield "lexicon alone", of("adult", view_units=silent(views))
     yield "noise and affiliate as shipped", of("noise affiliate")
     yield "without shape", of("noise", dense_units=without(dense, "shape"))
+    yield "without title", of("noise affiliate", view_units=without(views, "title"))
+    yield "without path", of("noise", view_units=without(views, "path"))
 
 
 def print_row(name: str, chances: NDArray[np.float64], labels: Sequence[Label]) -> None:
@@ -157,21 +157,23 @@ def print_html(pages: Pages) -> None:
 
 
 def print_text(pages: Pages) -> None:
-    """The rows of the text head, judged on whole pages."""
+    """The rows of the text head, by what is known of a page."""
     examples = pages.as_text()
     for name, settings in text_rows():
-        chances = train(examples, settings).chances[: len(pages.labels)]
-        print_row(f"text, {name}", chances, pages.labels)
+        by_form = np.split(train(examples, settings).chances, len(TEXT_FORMS))
+        for form, chances in zip(TEXT_FORMS, by_form, strict=True):
+            print_row(f"{form}: {name}", chances, pages.labels)
 
 
 def print_words(pages: Pages) -> None:
     """Rows with the whole page's words, or parts of speech, in the place of the main text."""
     examples, judged = pages.as_html(), of("noise affiliate")
     no_dense = without(SHIPPED.dense_units, "shape", "facts", "lexicon")
-    alone = of("noise affiliate", without(SHIPPED.view_units, "page"), no_dense)
+    alone = of("noise affiliate", without(SHIPPED.view_units, "page", *NAMES), no_dense)
     lemmas, parts = zip(*map(words, pages.texts), strict=True)
     for name, sequences, longest in (("words", lemmas, 2), ("parts of speech", parts, 4)):
-        replaced = replace(examples, ngrams=(examples.ngrams[0], counted(sequences, longest)))
+        page, _, *names = examples.ngrams
+        replaced = replace(examples, ngrams=(page, counted(sequences, longest), *names))
         row = f"HTML, {name} for the main text's n-grams"
         print_row(row, train(replaced, judged).chances, pages.labels)
         print_row(f"{name} alone", train(replaced, alone).chances, pages.labels)

@@ -47,11 +47,12 @@ def documents(folder: Path) -> pa.RecordBatch:
             continue
         if len(read.text) >= MAIN_CHARS:
             text, size = read.text[:MAIN_CHARS], len(page.payload)
-            row = {"id": page.url, "text": text, "page_text": read.page_text, **read.facts}
+            row = {"id": page.url, "url": page.url, "title": read.title, "text": text}
+            row |= {"page_text": read.page_text, **read.facts}
             rows.append({**row, "charset": "utf-8", "html_bytes": size})
         if len(rows) == PAGES:
             break
-    plain = [pa.field(name, pa.string()) for name in ("id", "text", "page_text")]
+    plain = [pa.field(name, pa.string()) for name in ("id", "url", "title", "text", "page_text")]
     return pa.RecordBatch.from_pylist(
         rows, schema=pa.schema([*plain, *(fact.arrow for fact in PAGE_FACTS)])
     )

@@ -31,7 +31,7 @@ from classifiers.stored import LARGEST_FILE, head_arrays
 from pipeline.errors import BundleError
 from schemas.tables import SCORES
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of a bundle's form and of the features that it reads; others are refused."""
 
 UNSURE: Final = (0.2, 0.8)
@@ -88,8 +88,8 @@ class Bundle:
         it stands.
 
         Args:
-            batch: documents: the columns `id`, `text`, `page_text` and, where the HTML was read,
-                the page facts.
+            batch: documents: the columns `id`, `text`, `page_text` and, where they are known,
+                `title`, `url` and, where the HTML was read, the page facts.
             morphology: whose words are analysed for `noun_share`: those of uncertain documents
                 (`UNSURE`), all, or none. It does not change the other scores.
 
@@ -119,16 +119,23 @@ class Bundle:
         html, text = self.heads["html"], self.heads["text"]
         if document.head == "text":
             return text.log_odds(document)
-        whole, main = document.views
-        by_page = self._page.log_odds(whole)
-        log_odds = html.calibrated(by_page + html.views[1].log_odds(main), document.dense)
-        log_odds[BY_TEXT] = text.calibrated(by_page, whole.dense)[BY_TEXT]
+        page, main, *names = document.views
+        said = np.zeros(len(CLASSES))
+        for weights, view in zip(self._shared, (page, *names), strict=True):
+            said += weights.log_odds(view)
+        log_odds = html.calibrated(said + html.views[1].log_odds(main), document.dense)
+        log_odds[BY_TEXT] = text.calibrated(said, page.dense)[BY_TEXT]
         return log_odds
 
     @cached_property
-    def _page(self) -> ViewWeights:
-        """What the n-grams of a whole page say in both heads, to be looked up once."""
-        return self.heads["html"].views[0].with_classes_of(self.heads["text"].views[0], BY_TEXT)
+    def _shared(self) -> list[ViewWeights]:
+        """What the n-grams of page, title and path say in both heads, to be looked up once."""
+        page, _, *names = self.heads["html"].views
+        of_text = self.heads["text"].views
+        return [
+            one.with_classes_of(other, BY_TEXT)
+            for one, other in zip((page, *names), of_text, strict=True)
+        ]
 
 
 def load(path: str | None = None, heads: Iterable[Head] = tuple(VIEWS)) -> Bundle:

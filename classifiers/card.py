@@ -5,6 +5,7 @@ from typing import Any
 
 from classifiers.bundle import Bundle
 from classifiers.calibrate import AS_IT_IS
+from classifiers.evaluate import UNDOUBTED
 from classifiers.labels import CLASSES
 
 _FEWEST = 10
@@ -18,6 +19,8 @@ _HARM = {
     "adult": "sex education, medicine, law, and texts by and for LGBT people: a corpus without "
     "them teaches a model that they do not exist",
 }
+_PAGES = {"both readers agree": "both_agree", "high and mid": "high_mid"}
+"""What the pages are called that figures are of."""
 
 
 def model_card(bundle: Bundle) -> str:
@@ -35,7 +38,7 @@ def _lines(bundle: Bundle) -> Iterator[str]:
         "models (noise, affiliate, adult) over hashed character 1- to 4-grams, the shape of the "
         "text, an adult word list and facts of the HTML; one head for pages whose HTML was read "
         "and one for text alone, which judges adult pages always; calibrated "
-        "by Platt's method on sites not trained on."
+        f"by the method of {manifest['calibrated_by']}, on sites not trained on."
     )
     yield ""
     yield f"Licence: {manifest.get('licence') or 'not stated'}."
@@ -111,8 +114,7 @@ def _figures(form: str, figures: dict[str, Any]) -> Iterator[str]:
     for name in CLASSES:
         by_class = figures["classes"][name]
         hard = by_class["hard_negatives"]
-        for title, key in (("both readers agree", "both_agree"), ("high and mid", "high_mid")):
-            of = by_class[key]
+        for title, of in _rows(by_class):
             yield (
                 f"| {name} at {by_class['threshold']:.2f} | {title} | {of['pages']} "
                 f"| {of['positive']} | {_with_interval(of, 'average_precision')} "
@@ -122,6 +124,15 @@ def _figures(form: str, figures: dict[str, Any]) -> Iterator[str]:
                 f"| {_number(of['calibration_error'])} | {hard['flagged']} of {hard['pages']} |"
             )
     yield ""
+
+
+def _rows(by_class: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The figures of a class; without doubted labels too where any are of these pages."""
+    for title, key in _PAGES.items():
+        yield title, (of := by_class[key])
+        trusted = by_class.get(key + UNDOUBTED, of)
+        if trusted["pages"] < of["pages"]:
+            yield f"{title}, no doubted labels", trusted
 
 
 def _slices(figures: dict[str, Any]) -> Iterator[str]:

@@ -38,14 +38,20 @@ _run = click.option("--run", required=True, metavar="RUN", help="A run's folder.
 _labels = click.option(
     "--labels", required=True, metavar="FILE", help="Labelled pages: TSV, JSONL or Parquet."
 )
+_doubts = click.option(
+    "--doubts",
+    metavar="FILE",
+    help="Labels that look wrong (as docs/labels.tsv): figures are given with and without them.",
+)
 
 
 @classifiers.command("train")
 @_run
 @_labels
 @click.option("--out", required=True, metavar="FOLDER", help="The bundle's folder; its name too.")
+@_doubts
 @click.option("--licence", default="", help="What may be done with the bundle, for its card.")
-def train_command(run: str, labels: str, out: str, licence: str) -> None:
+def train_command(run: str, labels: str, out: str, doubts: str | None, licence: str) -> None:
     r"""Train a bundle on a run's labelled documents, and judge it on sites not trained on.
 
     \b
@@ -53,7 +59,8 @@ def train_command(run: str, labels: str, out: str, licence: str) -> None:
       seimai classifiers train --run RUN --labels labels.tsv --out my-bundle
     """
     known = _japanese(read_labels(labels))
-    heads, manifest = train_bundle(labelled_documents(run, known), Settings())
+    doubted = read_doubts(doubts) if doubts else []
+    heads, manifest = train_bundle(labelled_documents(run, known), Settings(), doubted)
     save(Path(out), heads, {**manifest, "licence": licence})
     for name, form in manifest["cross_validation"].items():
         click.echo(f"{name}, on sites and owners not trained on:")
@@ -99,15 +106,12 @@ def calibrate_command(run: str, labels: str, bundle: str | None, out: str) -> No
     metavar="FOLDER",
     help="Judge at the thresholds of this bundle instead of at its own.",
 )
-@click.option(
-    "--doubts",
-    metavar="FILE",
-    help="Labels that look wrong (as docs/labels.tsv): figures are given with and without them.",
-)
+@_doubts
 @click.option(
     "--text-only",
     is_flag=True,
-    help="Judge what the bundle says of the whole page's text alone, asked now; not the scores.",
+    help="Judge what the bundle says of the whole page's text, title and address alone, asked now; "
+    "not the scores.",
 )
 @click.option("--out", metavar="FILE", help="Write all figures there, as JSON.")
 @click.option(
@@ -160,7 +164,7 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
         names = {
             "bundle": asked.name if asked else str(bundle),
             "thresholds": f"{cutting.name} {cutting.digest}",
-            "evidence": "the whole page's text alone" if text_only else "all that the run holds",
+            "evidence": "whole text, title and address" if text_only else "all that the run holds",
             "run": run,
             "labels": labels,
         }

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from classifiers.bundle import Bundle
 from classifiers.features import (
     DENSE,
+    NO_NAMES,
+    UNNAMED,
     VIEWS,
     Features,
     View,
     as_document,
     by_page_text,
     features,
+    names_of,
 )
 from classifiers.heads import BY_TEXT, LinearHead, over_cuts
 from classifiers.labels import CLASSES
@@ -51,7 +54,7 @@ def votes(bundle: Bundle, text: str, place: int, most: int = 200) -> list[Vote]:
         place: the class, as a place in `CLASSES`.
         most: how many n-grams to name at most.
     """
-    return _votes(bundle, as_document(text), (text,), place, most)
+    return _votes(bundle, as_document(text), (text, *UNNAMED), place, most)
 
 
 def ngram_votes(bundle: Bundle, text: str, place: int, most: int = 200) -> Iterator[Vote]:
@@ -63,9 +66,10 @@ def ngram_votes(bundle: Bundle, text: str, place: int, most: int = 200) -> Itera
         place: the class, as a place in `CLASSES`.
         most: how many n-grams to name at most.
     """
-    codes = plain_code_points(text)
-    view = View(*plain_counts(buckets(codes)), dense=np.empty(0, np.float32))
-    return _of_ngrams(bundle, Features("text", (view,), view.dense), (codes,), place, most)
+    texts = [plain_code_points(read) for read in (text, *UNNAMED)]
+    view = View(*plain_counts(buckets(texts[0])), dense=np.empty(0, np.float32))
+    document = Features("text", (view, *NO_NAMES), view.dense)
+    return _of_ngrams(bundle, document, texts, place, most)
 
 
 def page_votes(bundle: Bundle, page: pa.RecordBatch, place: int, most: int = 200) -> list[Vote]:
@@ -81,12 +85,13 @@ def page_votes(bundle: Bundle, page: pa.RecordBatch, place: int, most: int = 200
         most: how many n-grams of each text to name at most.
     """
     (document,) = features(page)
-    whole, main = page["page_text"][0].as_py(), page["text"][0].as_py() or ""
+    (row,) = page.to_pylist()
+    whole, main, names = row["page_text"], row["text"] or "", names_of(row)
     if document.head == "text":
-        return _votes(bundle, document, (whole or main,), place, most)
+        return _votes(bundle, document, (whole or main, *names), place, most)
     if place in BY_TEXT:
-        return _votes(bundle, by_page_text(document), (whole,), place, most)
-    return _votes(bundle, document, (whole, main), place, most)
+        return _votes(bundle, by_page_text(document), (whole, *names), place, most)
+    return _votes(bundle, document, (whole, main, *names), place, most)
 
 
 def explain(bundle: Bundle, text: str) -> Iterator[str]:

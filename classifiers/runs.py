@@ -28,14 +28,14 @@ _CHECKED: Final = 32  # documents that are scored again to tell two bundles apar
 _SAME: Final = 1e-3  # chances are stored in 32 bits, and machines may differ in the last of them
 
 
-def documents(run: str) -> Iterator[pa.RecordBatch]:
-    """Yields the documents of a run, in batches, with the columns `READ`.
+def documents(run: str, columns: Sequence[str] = READ) -> Iterator[pa.RecordBatch]:
+    """Yields the documents of a run, in batches, with some of their columns.
 
     Raises:
         RunError: the run has no committed documents.
     """
     for path in _parts(storage.join(run, "documents"), "documents").values():
-        yield from _batches(path, READ)
+        yield from _batches(path, columns)
 
 
 def document_at(run: str, url: str) -> pa.RecordBatch:
@@ -66,7 +66,7 @@ def labelled_documents(
         RunError: the run has no committed documents.
     """
     by_url = {label.url: label for label in labels}
-    for batch in documents(run):
+    for batch in documents(run, _JUDGED):
         kept = batch.filter(_has_url(batch, by_url))
         yield kept, [by_url[url] for url in kept["url"].to_pylist()]
 
@@ -98,7 +98,8 @@ def judged_now(
         run: the run's folder.
         bundle: the bundle.
         labels: what people say.
-        text_only: whether to ask as if the whole page's text were all that is known.
+        text_only: whether to ask as if no HTML had been read: by the whole page's text, its title
+            and its address.
 
     Returns:
         As `judged`, whose errors these are too.
@@ -106,17 +107,16 @@ def judged_now(
     by_url = {label.url: label for label in labels}
 
     def asked() -> Iterator[tuple[pa.RecordBatch, NDArray[np.float64]]]:
-        for path in _parts(storage.join(run, "documents"), "documents").values():
-            for batch in _batches(path, _JUDGED):
-                kept = batch.filter(_has_url(batch, by_url))
-                kept = text_alone(kept, "page_text") if text_only else kept
-                yield kept, bundle.chances(kept).astype(np.float64)
+        for batch in documents(run, _JUDGED):
+            kept = batch.filter(_has_url(batch, by_url))
+            kept = text_alone(kept, "page_text") if text_only else kept
+            yield kept, bundle.chances(kept).astype(np.float64)
 
     return _joined(run, asked(), labels)
 
 
 def text_alone(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
-    """Returns documents as if one of their texts were all that was read of them.
+    """Returns documents as an input without HTML holds them: one text, and title and address.
 
     Args:
         batch: documents.

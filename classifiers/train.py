@@ -7,7 +7,7 @@ they do not. A site's pages count by the square root of their number, so that on
 not write the model; pages whose label is doubtful count less, and none is dropped.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -26,21 +26,24 @@ from classifiers.features import (
     Features,
     Head,
     View,
-    as_document,
+    by_main_text,
+    by_page_text,
     family_of,
     features,
+    nameless,
 )
 from classifiers.heads import BY_TEXT, LinearHead, ViewWeights, as_chances, over_cuts
-from classifiers.labels import CLASSES, Label, folds, groups, summary
+from classifiers.kinds import kinds
+from classifiers.labels import CLASSES, Doubt, Label, folds, groups, summary
 from classifiers.metrics import threshold_at_precision
-from classifiers.ngrams import BUCKET_BITS, Counter
+from classifiers.ngrams import BUCKET_BITS
 from pipeline.errors import RunError
 
 # As cross-validation chose them: `docs/decisions/06-classifiers.md` has the figures.
-_COST: Final = {"noise": 10.0, "affiliate": 10.0, "adult": 30.0}
+_COST: Final = {"noise": 10.0, "affiliate": 10.0, "adult": 15.0}
 _VIEW_UNITS: Final = {
-    "noise": {"page": 1.0, "main": 1.0, "text": 1.0},
-    "affiliate": {"page": 1.0, "main": 0.5, "text": 1.0},
+    "noise": {"page": 1.0, "main": 1.0, "text": 1.0, "title": 0.5, "path": 0.3},
+    "affiliate": {"page": 1.0, "main": 0.5, "text": 1.0, "title": 0.3},
     "adult": {"text": 1.0},
 }
 _DENSE_UNITS: Final = {
@@ -122,6 +125,14 @@ class Trained:
     chances: NDArray[np.float64]
 
 
+TEXT_FORMS: Final[Mapping[str, Callable[[Features], Features]]] = {
+    "text, whole page": lambda page: nameless(by_page_text(page)),
+    "text, main text": lambda page: nameless(by_main_text(page)),
+    "text, whole page, title and address": by_page_text,
+    "text, main text, title and address": by_main_text,
+}
+"""What an input without HTML may hold of a page."""
+
 PRECISION: Final = 0.9
 """The precision that a default threshold has to reach."""
 
@@ -163,27 +174,29 @@ def train(examples: Examples, settings: Settings) -> Trained:
 
 
 def train_bundle(
-    documents: Iterable[tuple[pa.RecordBatch, Sequence[Label]]], settings: Settings
+    documents: Iterable[tuple[pa.RecordBatch, Sequence[Label]]],
+    settings: Settings,
+    doubts: Sequence[Doubt] = (),
 ) -> tuple[dict[Head, LinearHead], dict[str, Any]]:
     """Trains both heads on the same pages, and judges each on sites it was not trained on.
 
-    The text head sees every page twice, as its whole text and as its main text: inputs without
-    HTML may hold either.
+    The text head sees every page four times, as its whole text and as its main text, each with and
+    without title and address: inputs without HTML may hold any of these.
 
     Args:
         documents: batches of documents with HTML, a label a row.
         settings: what shapes the training.
+        doubts: doubtful labels; they train the models all the same, and where there are any,
+            figures are also given without them.
 
     Returns:
         The heads, and what the manifest says of them: settings, label counts, figures by form of
         the input, thresholds.
     """
     pages: list[Features] = []
-    whole: list[Features] = []
-    main: list[Features] = []
     labels: list[Label] = []
     n_chars: list[int] = []
-    counter = Counter()
+    of_kind: dict[str, list[str]] = {}
     for batch, batch_labels in documents:
         if not has_html(batch).all():
             raise RunError(
@@ -191,23 +204,26 @@ def train_bundle(
                 f"{(~has_html(batch)).sum()} were not. Label the pages of a run on WARC files."
             )
         pages += features(batch)
-        whole += [as_document(text, counter) for text in batch["page_text"].to_pylist()]
-        main += [as_document(text, counter) for text in batch["text"].to_pylist()]
         labels += batch_labels
         n_chars += map(len, batch["text"].to_pylist())
+        for way, kind in kinds(batch).items():
+            of_kind.setdefault(way, []).extend(kind.tolist())
     if not pages:
         raise RunError("Training needs documents of the run that have a label: there are none.")
     html = train(Examples.of("html", pages, labels), settings)
-    text = train(Examples.of("text", whole + main, labels + labels), settings)
+    text = train(as_text(pages, labels), settings)
     html.chances[:, BY_TEXT] = text.chances[: len(labels), BY_TEXT]
-    forms = {
-        "html": (html.chances, True),
-        "text, whole page": (text.chances[: len(labels)], False),
-        "text, main text": (text.chances[len(labels) :], False),
-    }
+    of_text = np.split(text.chances, len(TEXT_FORMS))
+    forms = {"html": html.chances, **dict(zip(TEXT_FORMS, of_text, strict=True))}
     results = {
-        form: Judged(labels, chances, np.full(len(labels), with_html), np.array(n_chars))
-        for form, (chances, with_html) in forms.items()
+        form: Judged(
+            labels,
+            chances,
+            np.full(len(labels), form == "html"),
+            np.array(n_chars),
+            {way: np.array(kind) for way, kind in of_kind.items()},
+        )
+        for form, chances in forms.items()
     }
     thresholds = choose_thresholds(labels, html.chances)
     manifest = {
@@ -215,10 +231,22 @@ def train_bundle(
         "labels": summary(labels),
         "thresholds": thresholds,
         "cross_validation": {
-            form: evaluate(result, thresholds) for form, result in results.items()
+            form: evaluate(result, thresholds, doubts) for form, result in results.items()
         },
+        "calibrated_by": calibrate.PLATT,
     }
     return {"html": html.head, "text": text.head}, manifest
+
+
+def as_text(pages: Sequence[Features], labels: Sequence[Label]) -> Examples:
+    """Shows pages with HTML as the text head sees them, in each of `TEXT_FORMS`, one after another.
+
+    Args:
+        pages: the pages.
+        labels: a label a page.
+    """
+    forms = [form(page) for form in TEXT_FORMS.values() for page in pages]
+    return Examples.of("text", forms, [*labels] * len(TEXT_FORMS))
 
 
 def choose_thresholds(labels: Sequence[Label], chances: NDArray[np.float64]) -> dict[str, float]:
@@ -426,7 +454,11 @@ def _stored(
     for of_view in spoken:
         part = coefficients[start : start + len(of_view.buckets)]
         start += len(of_view.buckets)
-        scale = np.maximum(np.quantile(np.abs(part), _CLIPPED_FROM, axis=0) / 127, 1e-9)
+        if len(part):
+            largest = np.quantile(np.abs(part), _CLIPPED_FROM, axis=0)
+        else:  # no n-gram of this view is widespread
+            largest = np.zeros(len(CLASSES))
+        scale = np.maximum(largest / 127, 1e-9)
         weights = np.clip(np.round(part / scale), -127, 127).astype(np.int8)
         views.append(ViewWeights.of(of_view.buckets, weights, scale))
     return tuple(views), coefficients[start:].reshape(-1, n_cuts, len(CLASSES))

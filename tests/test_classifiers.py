@@ -136,7 +136,7 @@ class TestScores:
     def test_honest_false_positive_a_short_comment_on_obscenity_law_reads_as_adult(
         self, bundle: Bundle
     ) -> None:
-        assert chances(bundle, PENAL_LAW)["adult"] > bundle.thresholds["adult"]
+        assert chances(bundle, PENAL_LAW)["adult"] > 0.9  # where the default recipe cuts
 
     def test_a_shop_is_adult(self, bundle: Bundle) -> None:
         assert chances(bundle, SHOP)["adult"] > bundle.thresholds["adult"]

@@ -14,7 +14,7 @@ from schemas import DOCUMENTS, PAGE_FACTS, SCORES
 
 BATCH_ROWS = 256
 
-_READ = ["id", "title", "text", "page_text", *(fact.name for fact in PAGE_FACTS)]
+_READ = ["id", "url", "title", "text", "page_text", *(fact.name for fact in PAGE_FACTS)]
 
 
 def score(run: Run, bundle: str | None, morphology: Morphology, execution: Execution) -> str:
