@@ -52,6 +52,7 @@ _MAIN_NAMES = (
 )
 
 _WHITE_SPACE = re.compile("[ \t\n\v\f\r]+")
+_NOT_PLAIN = re.compile("[& \t\n\v\f\r]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +98,15 @@ class Rendered:
 def render(html: str) -> Rendered:
     """Parse a page that `limits.parseable` let through, and read what it shows."""
     tree = HTMLTree.parse(html)
-    written = tree.document.html if tree.document else ""
+    written = tree.body.html if tree.body else ""
     codes = np.frombuffer(written.encode("utf-32-le"), np.int32)
     text, lines, links = walk.lines_of(codes, walk.happenings(codes, _names(), _values()))
-    targets = zip(links["start"].tolist(), links["end"].tolist(), strict=True)
+    places = zip(links["start"].tolist(), links["end"].tolist(), strict=True)
+    targets = [written[start:end] for start, end in places]
     return Rendered(
         title=" ".join((tree.title or "").split()),
         lines=_lines(text.tobytes().decode("utf-32-le"), lines),
-        links=[link for start, end in targets if (link := _target(written[start:end]))],
+        links=[*filter(None, map(_target, targets))],
     )
 
 
@@ -122,8 +124,9 @@ def _lines(text: str, lines: walk.Records) -> Lines:
 
 
 def _target(written: str) -> str:
-    link = unescape(written) if "&" in written else written
-    return _WHITE_SPACE.sub(" ", link).strip(" ") if _WHITE_SPACE.search(link) else link
+    if not _NOT_PLAIN.search(written):
+        return written
+    return _WHITE_SPACE.sub(" ", unescape(written)).strip(" ")
 
 
 @cache
