@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 import pytest
 
+from classifiers.bundle import load
 from pipeline.cli import cli
 from pipeline.dedup.buckets import SHAPES
 from pipeline.selection.recipe import from_text
+from tests.made_run import BUNDLE, Page, make_run
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "README.ja.md", "docs/guide.md", "docs/guide.ja.md")
@@ -53,17 +55,34 @@ def test_every_command_that_is_shown_is_there_with_its_options(page: str) -> Non
         assert shown <= known, f"{page}: seimai {command.name} has no {shown - known}"
 
 
-def test_help_is_there_before_any_library_of_the_work() -> None:
-    help_and_modules = (
-        "import sys; from pipeline.cli import cli; "
-        "cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that a command has loaded at its end."""
+    program = (
+        "import sys; from pipeline import cli; sys.argv[0] = 'seimai'\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: sys.exit(end.code or print(*sys.modules))"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", help_and_modules], check=True, capture_output=True, text=True
+        [sys.executable, "-c", program, *arguments], check=True, capture_output=True, text=True
     )
-    words = set(ended.stdout.split())
-    assert {"select", "pipeline.cli"} <= words
-    assert not words & {"numpy", "pyarrow", "apache_beam"}
+    return set(ended.stdout.splitlines()[-1].split())
+
+
+def test_help_loads_no_library_of_the_work() -> None:
+    loaded = loaded_by("--help")
+    assert "click" in loaded
+    assert not loaded & {"numpy", "pyarrow", "apache_beam"}
+
+
+def test_selecting_loads_only_what_it_needs(tmp_path: Path) -> None:
+    text = "今日は市場で米を買い、家に帰って研いで、土鍋で炊いた。"
+    pages = [Page(text, "https://a.example.jp/"), Page("今すぐ登録" * 9, noise=0.99)]
+    run = make_run(tmp_path / "run", {"t": pages})
+    Path(run.scores(BUNDLE)).rename(run.scores(load().name))
+    loaded = loaded_by("select", run.path, "--quiet")
+    assert Path(run.selected("default"), "manifest.json").exists()
+    assert "pyarrow" in loaded
+    assert not loaded & {"apache_beam", "pandas", "numba", "scipy", "sklearn", "fasttext"}
 
 
 def test_every_shape_of_bands_can_be_asked_for() -> None:
