@@ -128,7 +128,7 @@ def test_markup_written_as_text_stays_text() -> None:
 
 
 @pytest.mark.parametrize("mark", ["\ufdd0", "&#xfdd0;", "&#64976;", "&#xFDD4", "&#0065000;"])
-def test_a_page_cannot_forge_the_marks_of_places(mark: str) -> None:
+def test_noncharacters_are_dropped(mark: str) -> None:
     page = read(f"<p>{mark}柿の話です。</p><p>栗の話です。&#12290;</p>")
     assert page.text == page.page_text == "柿の話です。\n栗の話です。。"
     assert page.facts["link_share"] == page.facts["aside_share"] == 0.0
