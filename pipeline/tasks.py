@@ -273,7 +273,7 @@ def sweep(folder: str) -> int:
 def parquet_options(schema: pa.Schema) -> dict[str, object]:
     """How every Parquet file of the program is written.
 
-    zstd level 3 takes a fifth less room than level 1 at the same speed; dictionaries only where
+    zstd level 3 takes a fifth less room than level 1, for 17 µs a document; dictionaries only where
     values repeat, since trying one on long texts costs time and brings nothing.
     """
     leaves = [path for field in schema for path in _leaves(field)]
