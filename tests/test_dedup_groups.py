@@ -23,6 +23,7 @@ from pipeline.dedup.buckets import (
     sketches,
     unequal_slots,
 )
+from pipeline.dedup.chain import Chain
 from pipeline.dedup.components import alternate, forest
 from pipeline.dedup.evaluation import evaluate
 from pipeline.dedup.signatures import signatures, similarity, slots
@@ -195,6 +196,25 @@ def test_what_is_grouped_is_not_grouped_again(tmp_path: Path) -> None:
     again = InProcess()
     assert group(run, again) == first
     assert again.done == []
+
+
+def test_what_a_run_that_died_at_its_end_has_left_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(_chain: Chain) -> None:
+        raise KeyboardInterrupt
+
+    run = run_of(tmp_path / "run", PAGES, 2)
+    steps = tmp_path / "run" / "groups" / "steps"
+    with monkeypatch.context() as patched:
+        patched.setattr(Chain, "clear", dies)
+        with pytest.raises(KeyboardInterrupt):
+            group(run, InProcess())
+    assert steps.exists()
+    again = InProcess()
+    group(run, again)
+    assert again.done == []
+    assert not steps.exists()
 
 
 def test_another_shape_groups_again(tmp_path: Path) -> None:

@@ -52,22 +52,19 @@ class Chain:
         settings: the digest of everything that shapes the groups.
         count: how many partitions there are.
         execution: where the work is done.
-        finished: the steps so far.
     """
 
     folder: str
     settings: str
     count: int
     execution: Execution
-    finished: list[Done] = field(default_factory=list)
 
     def run(self, name: str, stage: Callable[..., Stage[T]], tasks: Sequence[T]) -> Done:
         """Run a step, or find that it has been run."""
         folder = storage.join(self.folder, name)
         work = stage(folder, self.settings, self.count)
         done = run_step(f"group: {name}", work, tasks, folder, self.settings, self.execution)
-        self.finished.append(Done(folder, done))
-        return self.finished[-1]
+        return Done(folder, done)
 
     def partitions(self, **senders: Sequence[Done]) -> list[Partition]:
         """A task a partition, with the rows that were sent to it, by role."""
@@ -84,11 +81,12 @@ class Chain:
         return [tuple(together(*(boxes[n] for boxes in each))) for n in range(self.count)]
 
     def clear(self) -> None:
-        """Remove what only the steps needed, most of it band rows."""
-        folders = [done.folder for done in self.finished]
+        """Remove what only steps needed, most of it band rows; also what a run that died left."""
+        folders = [storage.join(self.folder, name) for name in storage.folders(self.folder)]
         for folder in folders:
             for name in storage.names(folder):
-                storage.remove(storage.join(folder, name))
+                if name.endswith((".json", ".parquet")):
+                    storage.remove(storage.join(folder, name))
         for folder in [*folders, self.folder]:
             if storage.is_local(folder):
                 with suppress(OSError):  # something that is not ours lies there

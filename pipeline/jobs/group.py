@@ -110,8 +110,8 @@ def group(
     old = old_runs(against, shape)
     settings = _settings(documents, shape, len(packs), old, in_texts)
     done = intact(run.groups)
+    chain = Chain(storage.join(run.groups, "steps"), settings, len(packs), execution)
     if any(task not in done or done[task].settings != settings for task in documents):
-        chain = Chain(storage.join(run.groups, "steps"), settings, len(packs), execution)
         if in_texts.contained:
             packs = _contained(chain, packs)
         packs, notes = _copies(chain, packs, shape, old, links_for_one_worker, run)
@@ -121,7 +121,7 @@ def group(
         parts = [part for pack in packs for part in in_order.handed_out(pack)]
         work = Groups(run.groups, settings, chain.count, in_texts.paragraphs, notes)
         done = run_step("group", work, parts, run.groups, settings, execution)
-        chain.clear()
+    chain.clear()
     return _summary(done.values())
 
 
