@@ -14,7 +14,7 @@ confidence high and mid; a class that the row does not concern has none. The par
     baseline   scikit-learn's TF-IDF of character 1- to 4-grams of the whole page
     fasttext   fastText on the characters of the whole page
 
-All of them take 20 minutes on one core.
+All of them take 40 minutes on one core.
 """
 
 import argparse
