@@ -188,6 +188,9 @@ def _start_worker() -> _Worker:
     ours, theirs = context.Pipe()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    # Whatever the user says: a parser in Rust that runs out of memory would take more for its
+    # backtrace, fail again while it holds the backtrace's lock, and wait for it for ever.
+    os.environ["RUST_BACKTRACE"] = "0"
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     with _interrupts_held():
         process.start()

@@ -1,5 +1,7 @@
 """Reading a page: what is its text, what is around it, what its HTML tells, what it may cost."""
 
+from types import SimpleNamespace
+
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -299,6 +301,25 @@ def test_what_would_cost_without_bound_is_refused_by_name(html: str, reason: str
     with pytest.raises(UnreadablePage) as refused:
         read(html)
     assert refused.value.reason == reason
+
+
+class PanicException(BaseException):
+    """As Rust's panics come to Python."""
+
+
+@pytest.mark.parametrize(
+    ("panic", "told"),
+    [("index out of bounds", UnreadablePage), ("PyObject pointer is null", MemoryError)],
+)
+def test_a_parser_that_breaks_off_costs_a_page_and_no_worker(
+    panic: str, told: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(_: str) -> None:
+        raise PanicException(panic)
+
+    monkeypatch.setattr("pipeline.html.render.HTMLTree", SimpleNamespace(parse=parse))
+    with pytest.raises(told):
+        read("<p>柿を干しました。")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ _ESCAPED_NONCHARACTER = re.compile(
 
 
 class UnreadablePage(SeimaiError):  # noqa: N818  the fate of a page, counted; not our failure
-    """A page over a limit of time or memory.
+    """A page over a limit of time or memory, or at which the parser broke off.
 
     Attributes:
         reason: the short snake_case name that it is counted by.

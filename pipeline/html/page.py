@@ -44,7 +44,8 @@ def extract(html: str, url: str, robots: str | None = None) -> Page:
         robots: the X-Robots-Tag header, or None.
 
     Raises:
-        UnreadablePage: the page is over one of the limits of `pipeline.html.limits`.
+        UnreadablePage: the page is over one of the limits of `pipeline.html.limits`, or the parser
+            broke off.
 
     >>> page = extract("<title>柿</title><nav><a href=/>表紙</a></nav><p>柿を干しました。", "")
     >>> page.title, page.text, page.page_text

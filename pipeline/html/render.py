@@ -6,7 +6,8 @@ stands here: how tags are shown, and the names of places that are no main text, 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from html import unescape
@@ -15,6 +16,7 @@ import numpy as np
 from resiliparse.parse.html import HTMLTree
 
 from pipeline.html import walk
+from pipeline.html.limits import UnreadablePage
 from pipeline.html.vocabulary import Vocabulary, vocabulary
 
 _BLOCKS = (
@@ -96,18 +98,38 @@ class Rendered:
 
 
 def render(html: str) -> Rendered:
-    """Parse a page that `limits.parseable` let through, and read what it shows."""
-    tree = HTMLTree.parse(html)
-    written = tree.body.html if tree.body else ""
+    """Parse a page that `limits.parseable` let through, and read what it shows.
+
+    Raises:
+        UnreadablePage: the parser broke off.
+        MemoryError: memory ran out.
+    """
+    with _panics_told():
+        tree = HTMLTree.parse(html)
+        title = tree.title or ""
+        written = tree.body.html if tree.body else ""
     codes = np.frombuffer(written.encode("utf-32-le"), np.int32)
     text, lines, links = walk.lines_of(codes, walk.happenings(codes, _names(), _values()))
     places = zip(links["start"].tolist(), links["end"].tolist(), strict=True)
     targets = [written[start:end] for start, end in places]
     return Rendered(
-        title=" ".join((tree.title or "").split()),
+        title=" ".join(title.split()),
         lines=_lines(text.tobytes().decode("utf-32-le"), lines),
         links=[*filter(None, map(_target, targets))],
     )
+
+
+@contextmanager
+def _panics_told() -> Iterator[None]:
+    """Tell a panic of the parser, which is Rust's: no `Exception`, it would end the worker."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # a class that no module gives out
+            raise
+        if "pointer is null" in str(error):  # where Python has no memory for a string
+            raise MemoryError from error
+        raise UnreadablePage("html_parser", f"the parser broke off: {error}") from error
 
 
 def _lines(text: str, lines: walk.Records) -> Lines:
