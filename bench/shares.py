@@ -29,7 +29,7 @@ from pipeline.jobs.extract import ExtractTask
 from pipeline.jobs.score import PartTask, ScoreTask
 from pipeline.plan import InputTask, plan
 from pipeline.tasks import commits, part_path
-from pipeline.workers import do
+from pipeline.work import do
 
 ROUNDS = 3
 

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from pipeline.errors import RunError
 from pipeline.tasks import Commit, commits, intact, sweep, withdraw
-from pipeline.workers import Pool, ReadsOwnFiles, Task, do_here
+from pipeline.work import ReadsOwnFiles, Task, attempt
+from pipeline.workers import Pool
 
 _SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -67,7 +68,7 @@ class Execution:
     def _done_locally(self, work: Callable[[T], None], tasks: Sequence[T]) -> Iterator[Task]:
         """The tasks as they are done: by workers, if one is worth its start of a second."""
         if len(tasks) == 1 and isinstance(work, ReadsOwnFiles):
-            do_here(work, tasks[0])
+            attempt(work, tasks[0]).tell(tasks[0])
             yield tasks[0]
         else:
             yield from self._pool.run(work, tasks)

@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipeline.errors import OptionError
-from pipeline.workers import do
+from pipeline.work import do
 
 _Order = TypeVar("_Order")
 

@@ -11,8 +11,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import traceback
-from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,11 +19,11 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self, TypeAlias, cast
+from typing import Any, ClassVar, Self, TypeAlias, cast
 
-from pipeline import storage
-from pipeline.errors import SeimaiError, WorkerError
+from pipeline.errors import WorkerError
 from pipeline.loading import without_pandas
+from pipeline.work import Outcome, Task, attempt
 
 DEATHS_ALLOWED = 2
 """How often a worker may die on one task before the task is given up."""
@@ -41,45 +39,8 @@ _ENVIRONMENT = {
 }
 
 
-class Task(Protocol):
-    """A unit of work, of retry and of resume; its id is the digest of what it covers."""
-
-    @property
-    def id(self) -> str:
-        """The name under which the task is committed."""
-        ...
-
-
 _Order: TypeAlias = tuple[Callable[[Any], None], Task]
 """Some work, and what to do it with."""
-
-
-class ReadsOwnFiles(ABC):
-    """Work that reads nothing but what seimai wrote: no page of others, which could be its death.
-
-    A single task of it needs no process of its own.
-    """
-
-    __slots__ = ()
-
-    @abstractmethod
-    def __call__(self, task: Any) -> None:  # noqa: ANN401 - a step may have tasks of any kind
-        """Do one task."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    error: Exception | None = None
-
-    def tell(self, task: Task) -> None:
-        """Raise what the task ended with, if it failed."""
-        if isinstance(self.error, SeimaiError):
-            raise self.error
-        if self.error:
-            raise WorkerError(
-                f"{task}: the work failed, which is a defect of seimai: please report it with "
-                f"this trace. All other work is kept.\n{self.error}"
-            )
 
 
 @dataclass(slots=True)
@@ -163,7 +124,7 @@ class Pool:
     def _received(self, worker: _Worker, task: Task) -> bool:
         """Whether the worker finished its task; False if it died over it."""
         try:
-            outcome = cast("_Outcome", worker.connection.recv())
+            outcome = cast("Outcome", worker.connection.recv())
         except (EOFError, ConnectionResetError):
             return False
         worker.task = None
@@ -251,7 +212,7 @@ class _Parent:
     @classmethod
     def answer(cls, order: _Order) -> None:
         """Do it and say how it went."""
-        cls.connection.send(_attempt(*order))
+        cls.connection.send(attempt(*order))
 
 
 def _serve(connection: Connection) -> None:
@@ -264,43 +225,6 @@ def _serve(connection: Connection) -> None:
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # the parent reports failures
     _Parent.connection = connection
     serve(_Parent.orders, _Parent.answer)
-
-
-def _attempt(work: Callable[[Any], None], task: Task) -> _Outcome:
-    try:
-        do(work, task)
-    except SeimaiError as error:
-        return _Outcome(error)
-    except Exception:  # noqa: BLE001 - whatever the work raises is the parent's to report
-        return _Outcome(RuntimeError(traceback.format_exc()))
-    return _Outcome()
-
-
-def do_here(work: Callable[[Any], None], task: Task) -> None:
-    """Do a task in this process, with the errors of a worker.
-
-    Raises:
-        SeimaiError: as the work raised it.
-        WorkerError: if the work failed otherwise.
-    """
-    _attempt(work, task).tell(task)
-
-
-def do(work: Callable[[Any], None], task: object) -> None:
-    """Do a task; what the machine refuses is told as an error of ours.
-
-    Raises:
-        RunError: if something cannot be read or written.
-        WorkerError: if memory runs out.
-    """
-    try:
-        with storage.failures_told(str(task)):
-            work(task)
-    except MemoryError as error:
-        raise WorkerError(
-            f"{task}: memory ran out. All other work is kept. Give the machine more memory or "
-            "use fewer --workers, then run the same command again."
-        ) from error
 
 
 def _die_with_parent() -> None:

@@ -12,7 +12,7 @@ from pipeline import graph
 from pipeline.errors import InputError, OptionError, SeimaiError, WorkerError
 from pipeline.execution import Execution, run_step
 from pipeline.tasks import Attempt, commits
-from pipeline.workers import ReadsOwnFiles
+from pipeline.work import ReadsOwnFiles
 
 
 @dataclass(frozen=True)

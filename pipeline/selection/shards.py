@@ -26,7 +26,7 @@ from pipeline.selection.cutting import CutPolicy
 from pipeline.selection.parts import Part, joined_groups
 from pipeline.selection.recipe import Recipe, ShardSizes
 from pipeline.tasks import Attempt
-from pipeline.workers import ReadsOwnFiles
+from pipeline.work import ReadsOwnFiles
 from schemas import DOCUMENTS, GROUPS, SCORES, SHARDS
 
 _BESIDE = [*SCORES.names[1:], *GROUPS.names[1:]]
