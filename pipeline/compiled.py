@@ -12,10 +12,14 @@ numba takes half a second to load. So it is loaded when a loop is first called, 
 one never waits for it.
 """
 
-from collections.abc import Callable
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property, update_wrapper
 from importlib import import_module
-from typing import Generic, ParamSpec, TypeVar
+from pathlib import Path
+from threading import RLock
+from typing import Any, Generic, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -62,9 +66,38 @@ class _Loop(Generic[_P, _R]):
     @cached_property
     def _with_numba(self) -> Callable[_P, _R]:
         njit = import_module("numba").njit
-        made: Callable[_P, _R]
+        made: Any
         try:
             made = njit(cache=True)(self._loop)
         except RuntimeError:  # numba: "no locator available": no place to write to
             made = njit(self._loop)
-        return made
+        else:
+            made.compile = _in_turn(self._loop.__code__.co_filename)(made.compile)
+        code: Callable[_P, _R] = made
+        return code
+
+
+_turn = RLock()  # of this process's threads; that of processes is a lock on the loops' file
+_held: set[str] = set()
+
+
+@contextmanager
+def _in_turn(path: str) -> Iterator[None]:
+    """Lets one process at a time compile loops of a file, or find that they are compiled.
+
+    numba keeps the code for each kind of arguments under a number. Two processes that do so at once
+    can take the same number, and the next one then runs code for other arguments, which gives wrong
+    results without a word. Besides, of the workers of a first run one compiles and the others wait.
+    """
+    with _turn:
+        if path in _held:  # by the loop that calls this one
+            yield
+            return
+        with Path(path).open("rb") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            _held.add(path)
+            try:
+                yield
+            finally:
+                _held.discard(path)
