@@ -27,6 +27,7 @@ PAGES = st.lists(st.sampled_from(FRAGMENTS), max_size=30).map("".join)
 @example("柿<script><!-- <script>干す</script> --></script>栗")
 @example("柿<script><!-- <SCRIPT >干す</SCRIPT >梨</script>栗")
 @example("柿<style><!-- <style>干す</style>栗")
+@example("<main><plaintext>柿</plaintext><p>栗</main>梨")
 @example("<p title='a\" class=\"sidebar'>柿</p>")
 @example("<div x=' style='>柿</div>")
 @settings(max_examples=300, deadline=None)
@@ -57,6 +58,7 @@ def test_it_shows_what_resiliparse_shows(html: str) -> None:
         ("柿&lt;干す&gt;&amp;amp;&nbsp;栗", ["柿<干す>&amp;\xa0栗"]),
         ("<xmp>柿<b>&amp;</b></xmp>", ["柿<b>&amp;</b>"]),
         ("<div<script>柿</div>栗", ["柿栗"]),
+        ("<nav><plaintext>柿</plaintext><p>栗", ["柿</plaintext><p>栗"]),
         ("<frameset><frame></frameset>", []),
         ("", []),
     ],

@@ -62,7 +62,7 @@ _MARKUP = np.dtype(
 _TAB, _NEWLINE, _RETURN, _SPACE, _QUOTE, _AND = 0x09, 0x0A, 0x0D, 0x20, 0x22, 0x26
 _DASH, _SLASH, _LESS, _EQUALS, _MORE, _NO_BREAK_SPACE = 0x2D, 0x2F, 0x3C, 0x3D, 0x3E, 0xA0
 _EXCLAMATION, _QUESTION = 0x21, 0x3F
-_A, _C, _G, _L, _N, _Q = 0x61, 0x63, 0x67, 0x6C, 0x6E, 0x71
+_A, _C, _G, _L, _N, _P, _Q = 0x61, 0x63, 0x67, 0x6C, 0x6E, 0x70, 0x71
 _LOWER = 0x20  # the bit that small letters have and capitals lack
 _OTHER_SPACES = (0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
 _ASCII = 128
@@ -124,24 +124,29 @@ def _read_text(codes: Codes, page: Record, found: Records) -> None:
 def _raw_end(codes: Codes, at: int, name: int, name_end: int) -> int:
     """Where the end tag stands of an element that holds no markup; the page's end if nowhere.
 
-    A script within a comment of a script has an end tag of its own (HTML Standard, 13.2.5.18).
+    A script within a comment of a script has an end tag of its own (HTML Standard, 13.2.5.18), and
+    only the last end tag of a `plaintext` is none of its text (13.2.5.5).
     """
     is_script = name_end - name == len("script") and codes[name + 1] == _C
+    is_plain = codes[name] == _P
     in_comment = within = False
+    last = len(codes)
     for end in range(at, len(codes)):
         if codes[end] == _MORE and codes[end - 1] == _DASH and codes[end - 2] == _DASH:
             in_comment = within = False
         elif codes[end] != _LESS:
             continue
         elif _is(codes, end + 1, _SLASH) and _is_tag(codes, end + 2, name, name_end):
-            if not within:
+            if is_plain:
+                last = end
+            elif not within:
                 return end
             within = False
         elif _is(codes, end + 1, _EXCLAMATION) and _is(codes, end + 2, _DASH):
             in_comment = is_script
         elif in_comment and _is_tag(codes, end + 1, name, name_end):
             within = True
-    return len(codes)
+    return last
 
 
 @compiled
