@@ -27,6 +27,7 @@ from classifiers.runs import (
 )
 from classifiers.train import Settings, train_bundle
 from pipeline.errors import OptionError
+from pipeline.text import normalise
 
 
 @click.group("classifiers")
@@ -52,7 +53,7 @@ _doubts = click.option(
 @_doubts
 @click.option("--licence", default="", help="What may be done with the bundle, for its card.")
 def train_command(run: str, labels: str, out: str, doubts: str | None, licence: str) -> None:
-    r"""Train a bundle on a run's labelled documents, and judge it on sites not trained on.
+    """Train a bundle on a run's labelled documents, and judge it on sites not trained on.
 
     \b
     Example:
@@ -74,7 +75,7 @@ def train_command(run: str, labels: str, out: str, doubts: str | None, licence: 
 @click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
 @click.option("--out", required=True, metavar="FOLDER", help="The new bundle's folder.")
 def calibrate_command(run: str, labels: str, bundle: str | None, out: str) -> None:
-    r"""Set a bundle's chances right on labelled pages of sites that it was not trained on.
+    """Set a bundle's chances right on labelled pages of sites that it was not trained on.
 
     Models and order of the pages stay; thresholds move along, so that the same pages are flagged.
     Prints Brier score and expected calibration error before and after, each measured on other sites
@@ -129,7 +130,7 @@ def evaluate_command(  # noqa: PLR0913, PLR0917 - an argument for each option
     page: str | None,
     errors: bool,
 ) -> None:
-    r"""Hold a run's scores against labels: any table of the same form, of any pages of the run.
+    """Hold a run's scores against labels: any table of the same form, of any pages of the run.
 
     Classes that the table says nothing of are not measured. With --bundle FOLDER, the run's scores
     of that name are checked to be that bundle's.
@@ -223,7 +224,7 @@ def _errors_as_text(
 @click.argument("first", metavar="BUNDLE")
 @click.argument("second", metavar="BUNDLE")
 def compare_command(run: str, labels: str, first: str, second: str) -> None:
-    r"""Hold two bundles that a run is scored with against each other.
+    """Hold two bundles that a run is scored with against each other.
 
     The interval is of the second's gain, over samples of sites: if it leaves 0 out, the
     difference is more than the choice of sites.
@@ -258,7 +259,7 @@ def compare_command(run: str, labels: str, first: str, second: str) -> None:
 def explain_command(
     text: TextIO | None, run: str | None, url: str | None, bundle: str | None
 ) -> None:
-    r"""Say which n-grams and features speak for and against each class, in a text or a document.
+    """Say which n-grams and features speak for and against each class, in a text or a document.
 
     \b
     Examples:
@@ -266,7 +267,7 @@ def explain_command(
       seimai classifiers explain --run RUN --url https://example.jp/ranking/
     """
     if text and not run and not url:
-        lines = explain(load(bundle), text.read())
+        lines = explain(load(bundle), normalise(text.read()))
     elif run and url and not text:
         lines = explain_page(load(bundle), document_at(run, url))
     else:
@@ -278,7 +279,7 @@ def explain_command(
 @classifiers.command("card")
 @click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
 def card_command(bundle: str | None) -> None:
-    r"""Write a bundle's model card, in Markdown.
+    """Write a bundle's model card, in Markdown.
 
     \b
     Example:
@@ -292,7 +293,7 @@ def card_command(bundle: str | None) -> None:
 @click.option("--out", required=True, metavar="FILE", help="JSONL of proposals to confirm.")
 @click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
 def label_command(run: str, out: str, bundle: str | None) -> None:
-    r"""Propose labels for a run's pages from facts of their HTML, the most doubtful first.
+    """Propose labels for a run's pages from facts of their HTML, the most doubtful first.
 
     What people confirm, they mark with another `confidence` than low; the file then serves
     `train` and `evaluate` as it is.

@@ -193,6 +193,8 @@ def test_explain_names_what_spoke(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "affiliate: " in result.output
     assert "  for " in result.output
+    (tmp_path / "saved.txt").write_text(f"\n{RANKING}\n\n", encoding="utf-8")
+    assert called("explain", tmp_path / "saved.txt").output == result.output  # as a run stores it
 
 
 def test_explain_names_what_spoke_in_a_document_of_a_run(run: Path) -> None:

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -53,6 +54,24 @@ def test_every_command_that_is_shown_is_there_with_its_options(page: str) -> Non
         known = {option for parameter in command.params for option in parameter.opts}
         shown = {argument for argument in arguments if argument.startswith("--")}
         assert shown <= known, f"{page}: seimai {command.name} has no {shown - known}"
+
+
+def _commands_of(group: click.Group) -> Iterator[click.Command]:
+    for name in group.list_commands(context := click.Context(group)):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield command
+        if isinstance(command, click.Group):
+            yield from _commands_of(command)
+
+
+def test_every_help_shows_its_examples_a_line_each() -> None:
+    helped = {
+        command.name: command.get_help(click.Context(command)) for command in _commands_of(cli)
+    }
+    for name in ("select", "calibrate", "megatron"):
+        assert re.search(r"\n  Examples?:\n    seimai ", helped[name]), helped[name]
+    assert not [name for name, shown in helped.items() if "\\b" in shown]
 
 
 def loaded_by(*arguments: str) -> set[str]:
