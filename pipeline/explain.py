@@ -85,6 +85,7 @@ def explain_text(text: str, recipe: Recipe) -> str:
             since they need a whole run.
     """
     document, bundle = from_texts([text]), load()
+    judged = document["text"][0].as_py()
     scores = bundle.score(document)
     columns = {name: batch[name] for batch in (scores, document) for name in batch.schema.names}
     shares = {name: float("inf") for name in recipe.scores}
@@ -95,7 +96,7 @@ def explain_text(text: str, recipe: Recipe) -> str:
         f"{columns['n_chars'][0].as_py():,} characters, "
         f"Japanese by {columns['ja_score'][0].as_py():.2f}; recipe {recipe.name}.",
         verdict,
-        *(line for reason in found for line in _told(reason, text, bundle)),
+        *(line for reason in found for line in _told(reason, judged, bundle)),
         *_scores({name: columns[name][0].as_py() for name in CLASSIFIERS}),
         *_harmless_flags(columns["flags"][0].as_py(), found),
     ]

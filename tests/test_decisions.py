@@ -18,6 +18,7 @@ from pipeline.selection import decisions
 from pipeline.selection.decisions import Judge, over_cap, share_thresholds
 from pipeline.selection.manifest import Manifest
 from pipeline.selection.masking import is_my_number, mask
+from pipeline.selection.reasons import Reason, remedy
 from pipeline.selection.recipe import Caps, Cut, Range, Recipe, TimeWindow, from_text, load
 from tests.made_run import Page, make_run, selected
 
@@ -366,6 +367,25 @@ def test_explain_judges_any_text() -> None:
     told = explain_text("はい。", load("default"))
     assert "stub_v1: n_chars is 3; at least 100 is expected." in told
     assert "Probabilities: noise" in told
+
+
+def test_explain_hears_of_a_text_what_is_judged() -> None:
+    diary = "今日は雨だった。"
+    assert explain_text(f"\r\n{diary}\n\n", load("strict")) == explain_text(diary, load("strict"))
+
+
+@given(st.floats(2**-30, 2**30, width=32))
+def test_what_would_change_a_range_lets_the_document_in(value: float) -> None:
+    for bound in ("min", "max"):
+        said = remedy(Reason(f"noise.{bound}", value, 0.5)).rpartition(" ")[2]
+        line = float(said.replace(",", ""))
+        assert line <= value if bound == "min" else line >= value
+        assert line == pytest.approx(value, rel=1e-3)
+
+
+def test_no_line_is_named_where_none_would_do() -> None:
+    assert remedy(Reason("adult.keep_below", 0.97, 0.9)).endswith("over 0.97")
+    assert remedy(Reason("adult.keep_below", 1.0, 0.9)).startswith("leave `scores.adult` empty")
 
 
 def test_explain_names_what_a_classifier_heard() -> None:

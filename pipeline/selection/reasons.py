@@ -5,6 +5,7 @@ A decision holds of each reason its rule, the value and the threshold. Here that
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context
 from fnmatch import fnmatchcase
 from functools import cache
 
@@ -37,23 +38,34 @@ def in_words(reason: Reason) -> str:
 def remedy(reason: Reason) -> str:
     """What would have to change so that this reason no longer holds.
 
+    Where a number is rounded, it is to the side on which the document stays.
+
     >>> remedy(Reason("cap.host", 12.0, 10.0))
     'raise `caps.host` to at least 12'
+    >>> remedy(Reason("adult.keep_below", 0.99999, 0.9))
+    'leave `scores.adult` empty: no line lets a probability of 1 pass'
     """
     _, otherwise = _wording(reason.rule)
-    return otherwise.format_map(_facts(reason))
+    facts = _facts(reason)
+    if otherwise == _RAISE and facts["value"] == "1":
+        otherwise = _NO_LINE
+    return otherwise.format_map(facts)
+
+
+_RAISE = "raise `scores.{column}.keep_below` over {value}"
+_NO_LINE = "leave `scores.{column}` empty: no line lets a probability of 1 pass"
 
 
 _WORDING = (
     (
         decisions.ERASED,
         "its text was erased from the run.",
-        "change nothing: the text is gone for good",
+        "do what no recipe can: the text is gone for good",
     ),
     (
         decisions.REPEATED,
         "it was read before: the same address, time and bytes, which are judged there.",
-        "change nothing: a document can be in the shards once",
+        "do what no recipe can: a document is in the shards once",
     ),
     (
         "takedown.*",
@@ -96,17 +108,17 @@ _WORDING = (
     (
         "*.min",
         "{column} is {value}; the recipe keeps {limit} and more.",
-        "lower `ranges.{column}.min` to {value}",
+        "lower `ranges.{column}.min` to {floor}",
     ),
     (
         "*.max",
         "{column} is {value}; the recipe keeps {limit} and less.",
-        "raise `ranges.{column}.max` to {value}",
+        "raise `ranges.{column}.max` to {ceiling}",
     ),
     (
         "*.keep_below",
         "{column} is {value}; the recipe keeps documents below {limit}.",
-        "raise `scores.{column}.keep_below` over {value}",
+        _RAISE,
     ),
     (
         "*.drop_worst",
@@ -157,6 +169,8 @@ def _facts(reason: Reason) -> dict[str, str]:
         "kind": kind,
         "value": _number(reason.value),
         "limit": _number(reason.threshold),
+        "floor": _number(reason.value, ROUND_FLOOR),
+        "ceiling": _number(reason.value, ROUND_CEILING),
         "day": _day(reason.value),
         "limit_day": _day(reason.threshold),
         "metric": rule.metric if rule else "a metric of a rule that is no more",
@@ -165,10 +179,12 @@ def _facts(reason: Reason) -> dict[str, str]:
     }
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, rounding: str = ROUND_HALF_EVEN) -> str:
     if value is None:
         return "unknown"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{Context(prec=4, rounding=rounding).create_decimal_from_float(value).normalize():f}"
 
 
 def _day(milliseconds: float | None) -> str:
