@@ -109,8 +109,13 @@ class Run:
 
 
 @contextmanager
-def sole_writer(path: str) -> Iterator[None]:
+def sole_writer(path: str, *, begins: bool = False) -> Iterator[None]:
     """Keep a second command from writing to the same run at the same time.
+
+    Args:
+        path: the run's folder.
+        begins: whether the run may be begun here; else it has to be there, and no folder is left
+            where its name was mistyped.
 
     What a command that was killed had only begun to write is removed first; what a worker that was
     killed had begun, at the end.
@@ -119,8 +124,11 @@ def sole_writer(path: str) -> Iterator[None]:
     protocol, and merely do the work twice.
 
     Raises:
-        RunError: if another command is at work in the folder, or it cannot be written to.
+        RunError: if another command is at work in the folder, it cannot be written to, or holds
+            no run and none may begin.
     """
+    if not begins:
+        Run(path).record()
     if not storage.is_local(path):
         yield
         return
@@ -154,11 +162,14 @@ def _normal(value: object) -> bytes:
 
 
 def _what_differs(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
-    """The names of the settings and parts of the plan that are not the same, for a person."""
-    names = []
-    for part in ("settings", "plan"):
-        old, new = found.get(part), wanted[part]
-        if isinstance(old, dict) and isinstance(new, dict):
-            keys = sorted(old.keys() | new.keys())
-            names += [key for key in keys if _normal(old.get(key)) != _normal(new.get(key))]
-    return ", ".join(names) or "contents"
+    """The names of the settings that are not the same, for a person.
+
+    Under the same settings other tasks come of other inputs.
+    """
+    old, new = found.get("settings"), wanted["settings"]
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        names = [key for key in keys if _normal(old.get(key)) != _normal(new.get(key))]
+        if names:
+            return ", ".join(names)
+    return "inputs" if _normal(found.get("plan")) != _normal(wanted["plan"]) else "contents"

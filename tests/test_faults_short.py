@@ -263,7 +263,7 @@ def test_what_was_only_begun_to_be_written_is_removed_and_nothing_of_the_users(
     begun.parent.mkdir(parents=True)
     (mine := tmp_path / "run/.tmp-notes").touch()
     begun.touch()
-    with sole_writer(str(tmp_path / "run")):
+    with sole_writer(str(tmp_path / "run"), begins=True):
         assert mine.exists()
         assert not begun.exists()
         begun.touch()  # by a worker that is killed, while the run goes on without it
