@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 
@@ -26,6 +26,7 @@ from classifiers.runs import (
     labelled_documents,
 )
 from classifiers.train import Settings, train_bundle
+from pipeline.decode import decode
 from pipeline.errors import OptionError
 from pipeline.text import normalise
 
@@ -252,12 +253,12 @@ def compare_command(run: str, labels: str, first: str, second: str) -> None:
 
 
 @classifiers.command("explain")
-@click.argument("text", type=click.File("r", encoding="utf-8"), required=False)
+@click.argument("text", type=click.File("rb"), required=False)
 @click.option("--run", metavar="RUN", help="Explain a document of this run, with its facts.")
 @click.option("--url", metavar="URL", help="Which document of the run.")
 @click.option("--bundle", metavar="FOLDER", help="A bundle's folder; the shipped one if unset.")
 def explain_command(
-    text: TextIO | None, run: str | None, url: str | None, bundle: str | None
+    text: BinaryIO | None, run: str | None, url: str | None, bundle: str | None
 ) -> None:
     """Say which n-grams and features speak for and against each class, in a text or a document.
 
@@ -267,7 +268,7 @@ def explain_command(
       seimai classifiers explain --run RUN --url https://example.jp/ranking/
     """
     if text and not run and not url:
-        lines = explain(load(bundle), normalise(text.read()))
+        lines = explain(load(bundle), normalise(decode(text.read(), None).text))
     elif run and url and not text:
         lines = explain_page(load(bundle), document_at(run, url))
     else:

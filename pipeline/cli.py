@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import click
 
@@ -204,7 +204,7 @@ def run_command(
         from pipeline.selection import recipe
     chosen = recipe.load(recipe_name)
     loaded = load(bundle)
-    with _writing(run, beam_args, workers, quiet) as execution:
+    with _writing(run, beam_args, workers, quiet, begins=True) as execution:
         account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
         score(Run(run), bundle, morphology, execution)
         grouped = group(Run(run), execution, in_texts=InTexts(contained, paragraphs))
@@ -242,7 +242,7 @@ def extract_command(
     with loading():
         from pipeline.jobs.extract import Reading, extract
         from pipeline.run import Run
-    with _writing(run, beam_args, workers, quiet) as execution:
+    with _writing(run, beam_args, workers, quiet, begins=True) as execution:
         account = extract(inputs, Run(run), Reading(columns, limit, task_size), execution)
     console.show_account(account, Run(run))
     account.hold_to(max_unreadable)
@@ -319,7 +319,8 @@ def group_command(
         from pipeline.run import Run
     with _writing(run, beam_args, workers, quiet) as execution:
         in_texts = InTexts(contained, paragraphs)
-        console.show_groups(group(Run(run), execution, SHAPES[shape], against, in_texts))
+        grouped = group(Run(run), execution, SHAPES[shape], against, in_texts)
+    console.show_groups(grouped)
 
 
 @cli.command("select")
@@ -372,8 +373,9 @@ def report_command(run: str, selection: str) -> None:
         from pipeline.report.pages import report
         from pipeline.run import Run, sole_writer
     with sole_writer(run):
-        for path in report(Run(run), selection):
-            click.echo(path)
+        paths = report(Run(run), selection)
+    for path in paths:
+        click.echo(path)
 
 
 @cli.command("verify")
@@ -396,17 +398,15 @@ def verify_command(folder: str) -> None:
 @click.argument("document", required=False, metavar="[ID]")
 @click.option("--url", help="The document's URL, instead of its id.")
 @click.option("--selection", default="default", show_default=True, help="Whose decision is told.")
-@click.option(
-    "--text", type=click.File(encoding="utf-8"), help="Any text, instead of a run; - is stdin."
-)
-@click.option("--recipe", "recipe_name", default="default", help="What a --text is judged by.")
+@click.option("--text", type=click.File("rb"), help="Any text file, instead of a run; - is stdin.")
+@click.option("--recipe", "recipe_name", help="What a --text is judged by; `default` if unset.")
 def explain_command(
     run: str | None,
     document: str | None,
     url: str | None,
     selection: str,
-    text: TextIO | None,
-    recipe_name: str,
+    text: BinaryIO | None,
+    recipe_name: str | None,
 ) -> None:
     """Tell a document's whole story: every reason with value and threshold, and its survivor.
 
@@ -417,14 +417,19 @@ def explain_command(
       seimai explain --text page.txt --recipe strict
     """
     with loading():
+        from pipeline.decode import decode
         from pipeline.explain import explain, explain_text
         from pipeline.selection import recipe
+    if (text is None) == (run is None):
+        raise OptionError("explain: give either a RUN or --text, and not both.")
     if text is not None:
-        click.echo(console.plain(explain_text(text.read(), recipe.load(recipe_name))))
-    elif run is not None:
-        click.echo(console.plain(explain(run, document, url, selection)))
+        judging = recipe.load(recipe_name or "default")
+        told = explain_text(decode(text.read(), None).text, judging)
     else:
-        raise OptionError("explain: neither RUN nor --text is given, one of them is expected.")
+        if recipe_name is not None:
+            raise OptionError("explain: --recipe is for --text; a RUN has what --selection names.")
+        told = explain(str(run), document, url, selection)
+    click.echo(console.plain(told))
 
 
 @cli.command("compare")
@@ -465,9 +470,8 @@ def compare_command(
     recipes = [recipe.load(name) for name in recipe_names.split(",")]
     folder = out or default_folder(Run(run), recipes)
     with _writing(run, beam_args, workers, quiet) as execution:
-        console.show_comparison(
-            folder, compare(Run(run), recipes, execution, name_of(bundle), folder, older)
-        )
+        found = compare(Run(run), recipes, execution, name_of(bundle), folder, older)
+    console.show_comparison(folder, found)
 
 
 @cli.command("erase")
@@ -577,6 +581,10 @@ def main() -> NoReturn:
     except SeimaiError as error:
         click.echo(f"seimai: {console.plain(without_secrets(str(error)))}", err=True)
         sys.exit(2)
+    except OSError as error:  # a file that the user named, or the standard output
+        what = error.filename or "the standard output"
+        click.echo(f"seimai: {console.plain(f'{what}: {error.strerror or error}')}.", err=True)
+        sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("seimai: stopped; what was done is kept. The same command goes on.", err=True)
         sys.exit(130)
@@ -593,13 +601,17 @@ def _check(beam_args: Sequence[str]) -> None:
 
 @contextmanager
 def _writing(
-    run: str, beam_args: Sequence[str], workers: int | None, quiet: bool
+    run: str, beam_args: Sequence[str], workers: int | None, quiet: bool, *, begins: bool = False
 ) -> "Iterator[Execution]":
-    """The right to write to a run, and the means."""
+    """The right to write to a run, or to begin one, and the means.
+
+    What a command has to tell, it tells afterwards: who reads it may have gone.
+    """
     with loading():
         from pipeline.execution import Execution
         from pipeline.run import sole_writer
-    with sole_writer(run), Execution(workers, beam_args, progress=not quiet) as execution:
+    means = Execution(workers, beam_args, progress=not quiet)
+    with sole_writer(run, begins=begins), means as execution:
         yield execution
 
 

@@ -86,8 +86,10 @@ def load_tokenizer(path: str, end: str | None) -> Tokenizer:
     """
     readers = {".json": _read_tokenizers, ".model": _read_sentencepiece}
     reader = readers.get(Path(path).suffix)
-    if reader is None or not Path(path).is_file():
+    if reader is None:
         raise OptionError(f"--tokenizer: {path!r} found, a .json or .model file expected.")
+    if not Path(path).is_file():
+        raise OptionError(f"--tokenizer: {path!r}: no such file.")
     try:
         encode, vocabulary, token_id = reader(path)
     except ModuleNotFoundError as error:

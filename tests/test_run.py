@@ -166,8 +166,67 @@ def test_a_second_command_into_the_same_run_is_refused(crawl: list[Path], tmp_pa
 def test_other_inputs_into_the_same_run_are_refused(crawl: list[Path], undisturbed: Path) -> None:
     ended = seimai("extract", crawl[0], "--out", undisturbed, "--task-size", TASK_BYTES)
     assert ended.returncode == 2
-    assert "other" in ended.stderr
+    assert "other inputs" in ended.stderr
     assert "--out" in ended.stderr
+    ended = seimai("extract", *crawl, "--out", undisturbed, "--task-size", TASK_BYTES, "--limit", 9)
+    assert "other limit." in ended.stderr
+
+
+def test_a_text_that_is_not_utf8_is_explained_as_a_page_would_be_read(tmp_path: Path) -> None:
+    diary = "今日は朝から雨だったので、家で古い手紙を整理した。"
+    told = set()
+    for charset in ("utf-8", "cp932", "euc-jp"):
+        (tmp_path / charset).write_text(diary, encoding=charset)
+        ended = seimai("explain", "--text", tmp_path / charset)
+        assert ended.returncode == 0, ended.stderr
+        told.add(ended.stdout)
+    assert len(told) == 1
+
+
+def test_explaining_takes_a_run_or_a_text_and_names_the_selections_there_are(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("はい。", encoding="utf-8")
+    for arguments, told in (
+        ((undisturbed, "--text", tmp_path / "text"), "either a RUN or --text"),
+        ((), "either a RUN or --text"),
+        ((undisturbed, "0", "--recipe", "strict"), "--recipe is for --text"),
+        ((undisturbed, "0", "--selection", "defualt"), "there are default"),
+        ((tmp_path, "0"), "no run here"),
+    ):
+        ended = seimai("explain", *arguments)
+        assert ended.returncode == 2
+        assert told in ended.stderr
+
+
+def test_who_stops_reading_what_is_printed_is_no_failure_of_the_run(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    job = command("compare", undisturbed, "--recipes", "raw,light", "--out", tmp_path, "--quiet")
+    with subprocess.Popen(job, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout is not None
+        ended.stdout.close()
+        assert ended.stderr is not None
+        assert "seimai:" not in ended.stderr.read()
+    assert (tmp_path / "comparison.html").exists()
+
+
+def test_a_file_that_cannot_be_written_is_told_without_a_traceback(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    ended = seimai("classifiers", "label", undisturbed, "--out", tmp_path / "none/labels.jsonl")
+    assert ended.returncode == 2
+    assert ended.stderr == f"seimai: {tmp_path}/none/labels.jsonl: No such file or directory.\n"
+    with Path("/dev/full").open("w") as full:
+        verified = subprocess.run(
+            command("verify", undisturbed),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert verified.returncode == 2
+    assert verified.stderr == "seimai: the standard output: No space left on device.\n"
 
 
 def test_scoring_again_reads_no_source_page(undisturbed: Path, crawl: list[Path]) -> None:
@@ -220,6 +279,7 @@ def test_a_wrong_option_stops_at_once_and_is_told(
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "RUN" / "run.json").exists()
+    assert not (tmp_path / "no-run").exists()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline import storage
-from pipeline.errors import IntegrityError
+from pipeline.errors import IntegrityError, RunError
 from pipeline.run import Run
 from pipeline.selection import manifest
 from pipeline.selection.manifest import Manifest
@@ -36,9 +36,18 @@ class Selected:
         """A finished selection of a run.
 
         Raises:
-            RunError: if it is not finished, or a run that it was made of is not there any more.
+            RunError: if there is no such run or selection, it is not finished, or a run that it was
+                made of is not there any more.
             IntegrityError: if the runs hold parts that it has not decided on.
         """
+        run.record()
+        made = storage.folders(storage.join(run.path, "selected"))
+        if name not in made:
+            there = f"there are {', '.join(sorted(made))}" if made else "none is made yet"
+            raise RunError(
+                f"{run.path}: no selection {name!r}; {there}. `seimai select` makes one, and "
+                "--selection names it."
+            )
         folder = run.selected(name)
         said = manifest.read(folder)
         snapshots = Snapshots.of_manifest(run, said)
