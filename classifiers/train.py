@@ -192,43 +192,26 @@ def train_bundle(
     Returns:
         The heads, and what the manifest says of them: settings, label counts, figures by form of
         the input, thresholds.
+
+    Raises:
+        RunError: there are no documents, or some without HTML.
     """
-    pages: list[Features] = []
-    labels: list[Label] = []
-    n_chars: list[int] = []
-    of_kind: dict[str, list[str]] = {}
-    for batch, batch_labels in documents:
-        if not has_html(batch).all():
-            raise RunError(
-                "Training needs documents that were read from HTML, and "
-                f"{(~has_html(batch)).sum()} were not. Label the pages of a run on WARC files."
-            )
-        pages += features(batch)
-        labels += batch_labels
-        n_chars += map(len, batch["text"].to_pylist())
-        for way, kind in kinds(batch).items():
-            of_kind.setdefault(way, []).extend(kind.tolist())
-    if not pages:
-        raise RunError("Training needs documents of the run that have a label: there are none.")
-    html = train(Examples.of("html", pages, labels), settings)
-    text = train(as_text(pages, labels), settings)
-    html.chances[:, BY_TEXT] = text.chances[: len(labels), BY_TEXT]
+    pages = _Pages.of(documents)
+    html = train(Examples.of("html", pages.seen, pages.labels), settings)
+    text = train(as_text(pages.seen, pages.labels), settings)
     of_text = np.split(text.chances, len(TEXT_FORMS))
-    forms = {"html": html.chances, **dict(zip(TEXT_FORMS, of_text, strict=True))}
+    html.chances[:, BY_TEXT] = of_text[0][:, BY_TEXT]
+    thresholds = choose_thresholds(pages.labels, html.chances)
     results = {
-        form: Judged(
-            labels,
-            chances,
-            np.full(len(labels), form == "html"),
-            np.array(n_chars),
-            {way: np.array(kind) for way, kind in of_kind.items()},
-        )
-        for form, chances in forms.items()
+        "html": pages.judged(html.chances, with_html=True),
+        **{
+            form: pages.judged(chances, with_html=False)
+            for form, chances in zip(TEXT_FORMS, of_text, strict=True)
+        },
     }
-    thresholds = choose_thresholds(labels, html.chances)
     manifest = {
         "settings": asdict(settings),
-        "labels": summary(labels),
+        "labels": summary(pages.labels),
         "thresholds": thresholds,
         "cross_validation": {
             form: evaluate(result, thresholds, doubts) for form, result in results.items()
@@ -236,6 +219,50 @@ def train_bundle(
         "calibrated_by": calibrate.PLATT,
     }
     return {"html": html.head, "text": text.head}, manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Labelled pages with HTML.
+
+    Attributes:
+        seen: what the models see of each.
+        labels: the label of each.
+        n_chars: characters of the main text of each.
+        kinds: the kind of each, by each way to tell them apart.
+    """
+
+    seen: list[Features]
+    labels: list[Label]
+    n_chars: NDArray[np.int64]
+    kinds: dict[str, NDArray[np.str_]]
+
+    @classmethod
+    def of(cls, documents: Iterable[tuple[pa.RecordBatch, Sequence[Label]]]) -> "_Pages":
+        seen: list[Features] = []
+        labels: list[Label] = []
+        n_chars: list[int] = []
+        of_kind: dict[str, list[str]] = {}
+        for batch, batch_labels in documents:
+            if not has_html(batch).all():
+                raise RunError(
+                    "Training needs documents that were read from HTML, and "
+                    f"{(~has_html(batch)).sum()} were not. Label the pages of a run on WARC files."
+                )
+            seen += features(batch)
+            labels += batch_labels
+            n_chars += map(len, batch["text"].to_pylist())
+            for way, kind in kinds(batch).items():
+                of_kind.setdefault(way, []).extend(kind.tolist())
+        if not seen:
+            raise RunError("Training needs documents of the run that have a label: there are none.")
+        told = {way: np.array(kind) for way, kind in of_kind.items()}
+        return cls(seen, labels, np.array(n_chars), told)
+
+    def judged(self, chances: NDArray[np.float64], *, with_html: bool) -> Judged:
+        """The pages with chances, as those of documents that have HTML or not."""
+        of_html = np.full(len(self.labels), with_html)
+        return Judged(self.labels, chances, of_html, self.n_chars, self.kinds)
 
 
 def as_text(pages: Sequence[Features], labels: Sequence[Label]) -> Examples:
