@@ -9,12 +9,10 @@ from pipeline.rules.characters import Characters, Columns, Script, scripts, shar
 START_CHARACTERS = 50
 """Kana are looked for among so many characters at the start (HojiChar)."""
 
-_SCRIPTS = len(Script)
-
 
 def script_metrics(text: Characters) -> Columns:
     """Shares of the scripts, kana at the start, the longest run."""
-    of, at_start, longest_run = _count(text.codes, text.ends, scripts())
+    of, at_start, longest_run = _count(text.codes, text.ends, scripts(), len(Script))
     hiragana, katakana = of[Script.HIRAGANA], of[Script.KATAKANA]
     japanese = hiragana + katakana + of[Script.KANJI]
     visible = of.sum(axis=0) - of[Script.SPACE]
@@ -33,15 +31,15 @@ def script_metrics(text: Characters) -> Columns:
 
 @compiled
 def _count(
-    codes: NDArray[np.uint32], ends: NDArray[np.int64], scripts: NDArray[np.uint8]
+    codes: NDArray[np.uint32], ends: NDArray[np.int64], scripts: NDArray[np.uint8], n_scripts: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Counts by text the characters of each script, anywhere and at the start; the longest run.
 
     Returns:
         Arrays of the shapes (scripts, texts), (scripts, texts) and (texts,).
     """
-    counts = np.zeros((_SCRIPTS, len(ends)), np.int64)
-    at_start = np.zeros((_SCRIPTS, len(ends)), np.int64)
+    counts = np.zeros((n_scripts, len(ends)), np.int64)
+    at_start = np.zeros((n_scripts, len(ends)), np.int64)
     longest_run = np.zeros(len(ends), np.int64)
     start = 0
     for text in range(len(ends)):
