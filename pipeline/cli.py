@@ -500,6 +500,8 @@ def erase_command(run: str, hosts: Sequence[str], urls: Sequence[str]) -> None:
     click.echo(f"erased: {erased.documents:,} documents")
     for shard in erased.stale:
         click.echo(f"stale until selected again: {shard}")
+    for page in erased.pages:
+        click.echo(f"may show their texts until written again or removed: {page}")
 
 
 @cli.group("evaluate")

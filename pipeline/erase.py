@@ -44,10 +44,12 @@ class Erased:
     Attributes:
         documents: how many documents lost their text now; those erased before do not count.
         stale: the shards that still hold one of them, as `NAME/shard-00000.parquet`.
+        pages: the pages of the run that may show samples of what was erased now.
     """
 
     documents: int
     stale: tuple[str, ...]
+    pages: tuple[str, ...]
 
 
 def erase(run: Run, listed: Takedown) -> Erased:
@@ -68,7 +70,8 @@ def erase(run: Run, listed: Takedown) -> Erased:
     for commit in run.extracted().values():
         erased |= _erase_part(run.documents, commit, hosts, urls)
     sweep(run.documents)
-    return Erased(len(erased), tuple(_stale(run, hosts, urls)))
+    pages = _pages(run) if erased else []
+    return Erased(len(erased), tuple(_stale(run, hosts, urls)), tuple(pages))
 
 
 def _erase_part(folder: str, commit: Commit, hosts: Entries, urls: Entries) -> set[str]:
@@ -136,3 +139,14 @@ def _stale(run: Run, hosts: Entries, urls: Entries) -> list[str]:
                 if np.any(_listed(rows, hosts, urls)):
                     stale.append(f"{name}/{shard}")
     return stale
+
+
+def _pages(run: Run) -> list[str]:
+    """What shows samples of documents: also of those that no shard holds."""
+    written = (("selected", "report.html"), ("compared", "comparison.html"))
+    found = [
+        storage.join(run.path, kind, name, page)
+        for kind, page in written
+        for name in storage.folders(storage.join(run.path, kind))
+    ]
+    return [path for path in found if storage.exists(path)]

@@ -69,6 +69,16 @@ def test_selecting_again_brings_all_of_it_in_order(run: Run, tmp_path: Path) -> 
     assert "erased from the run" in explain(run.path, gone, None, "trial")
 
 
+def test_pages_that_may_show_an_erased_text_are_named(run: Run, tmp_path: Path) -> None:
+    selected(run, Recipe("without", takedown=listed(tmp_path)), "without")
+    report = Path(run.selected("without"), "report.html")
+    assert TOLD in report.read_text(encoding="utf-8")  # as a sample of what is left out
+    erased = erase(run, listed(tmp_path))
+    assert "without/shard-00000.parquet" not in erased.stale
+    assert str(report) in erased.pages
+    assert erase(run, listed(tmp_path)).pages == ()
+
+
 def test_erasing_twice_is_erasing_once(run: Run, tmp_path: Path) -> None:
     erase(run, listed(tmp_path))
     files = {path: path.read_bytes() for path in Path(run.documents).iterdir()}
