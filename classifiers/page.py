@@ -145,7 +145,7 @@ def drawings(judged: Judged, place: int, threshold: float) -> Iterator[Drawing]:
     )
     yield Drawing(
         ("確率の信頼性", "Reliability of chances"),
-        ("言った確率", "chance said"),
+        ("予測した確率", "chance said"),
         ("実際の割合", "share that came true"),
         [_curve(title, *of, None, _reliability) for title, of in chosen.items()],
         shares,

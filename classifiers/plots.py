@@ -32,7 +32,7 @@ def draw_reliability(axis: Axes, truth: Truth, chances: Chances, name: str) -> N
     found = reliability(truth, chances)
     axis.plot([0, 1], [0, 1], color="lightgrey")
     axis.plot(found.said, found.happened, marker="o", label=name)
-    axis.set(xlabel="言った確率", ylabel="実際の割合")
+    axis.set(xlabel="予測した確率", ylabel="実際の割合")
 
 
 def draw_histogram(axis: Axes, chances: Chances, threshold: float, name: str) -> None:

@@ -24,10 +24,10 @@ _ROOM = _HALF - 14  # for bars on each side of the axis, leaving room for the la
 
 _STAGES = (
     ("repeated", "再度読んだ文書", "documents read twice"),
-    ("takedown", "申し出・除外リスト", "takedown lists"),
+    ("takedown", "削除依頼リスト", "takedown lists"),
     ("robots", "機械への意思表示 (robots)", "robots directives"),
     ("time", "期間", "time window"),
-    ("flags", "規則", "rules"),
+    ("flags", "ルール", "rules"),
     ("ranges", "値の範囲", "ranges"),
     ("scores", "分類器", "classifiers"),
     ("paragraphs", "定型文を除いた残り", "what is left without boilerplate"),
