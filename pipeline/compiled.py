@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from functools import cached_property, update_wrapper
 from importlib import import_module
 from pathlib import Path
-from threading import RLock
 from typing import Any, Generic, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
@@ -72,32 +71,22 @@ class _Loop(Generic[_P, _R]):
         except RuntimeError:  # numba: "no locator available": no place to write to
             made = njit(self._loop)
         else:
-            made.compile = _in_turn(self._loop.__code__.co_filename)(made.compile)
+            file, cache = self._loop.__code__.co_filename, made._cache
+            cache.load_overload = _locked(file, fcntl.LOCK_SH)(cache.load_overload)
+            cache.save_overload = _locked(file, fcntl.LOCK_EX)(cache.save_overload)
         code: Callable[_P, _R] = made
         return code
 
 
-_turn = RLock()  # of this process's threads; that of processes is a lock on the loops' file
-_held: set[str] = set()
-
-
 @contextmanager
-def _in_turn(path: str) -> Iterator[None]:
-    """Lets one process at a time compile loops of a file, or find that they are compiled.
+def _locked(path: str, kind: int) -> Iterator[None]:
+    """Within it, no other process changes what is kept of a file's loops.
 
-    numba keeps the code for each kind of arguments under a number. Two processes that do so at once
-    can take the same number, and the next one then runs code for other arguments, which gives wrong
-    results without a word. Besides, of the workers of a first run one compiles and the others wait.
+    numba keeps the code for each kind of arguments under a number. Two processes that compile at
+    once can take the same number, and later ones would run code for other arguments under it, which
+    gives wrong results without a word.
     """
-    with _turn:
-        if path in _held:  # by the loop that calls this one
-            yield
-            return
-        with Path(path).open("rb") as file:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(file, fcntl.LOCK_EX)
-            _held.add(path)
-            try:
-                yield
-            finally:
-                _held.discard(path)
+    with Path(path).open("rb") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, kind)
+        yield

@@ -1,11 +1,10 @@
-"""Compiled loops: what is kept of them on disk is kept by one process at a time."""
+"""Compiled loops: what is kept of them on disk is changed by one process at a time."""
 
 import fcntl
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ def both(ours, theirs):
 
 
 def _is_held(path: Path) -> bool:
-    """Whether another process would have to wait for the file."""
+    """Whether a process that wants the file for itself would have to wait."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,26 +36,27 @@ def _is_held(path: Path) -> bool:
     return False
 
 
-def test_one_process_at_a_time_keeps_the_code_of_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("method", ["save", "load"])
+def test_one_process_at_a_time_changes_what_is_kept_of_a_file(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two that take the same number at once would leave code for other arguments under it."""
-    path = tmp_path / "loops_of_a_test.py"
+    path = tmp_path / f"loops_to_{method}.py"
     path.write_text(LOOPS, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    kept = []
-    save: Callable[..., None] = IndexDataCacheFile.save
+    held = []
+    usual: Callable[..., object] = getattr(IndexDataCacheFile, method)
 
-    def watched(self: IndexDataCacheFile, key: Any, data: Any) -> None:
-        kept.append(_is_held(path))
-        save(self, key, data)
+    def watched(self: IndexDataCacheFile, *arguments: object) -> object:
+        held.append(_is_held(path))
+        return usual(self, *arguments)
 
-    monkeypatch.setattr(IndexDataCacheFile, "save", watched)
+    monkeypatch.setattr(IndexDataCacheFile, method, watched)
     try:
         loops = import_module(path.stem)
         assert loops.both(np.ones(3), np.arange(3)) == pytest.approx(7)
         assert loops.total(np.ones(3, np.float32)) == pytest.approx(3.5)
     finally:
         sys.modules.pop(path.stem, None)
-    assert kept == [True] * 4  # `total` for three kinds of numbers, `both` for one
+    assert held == [True] * 4  # `total` for three kinds of numbers, `both` for one
     assert not _is_held(path)
