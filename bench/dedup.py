@@ -216,7 +216,13 @@ def measure(run: Run, documents: int, options: argparse.Namespace, against: Sequ
         f"{found.clusters:,} clusters, {found.rounds} rounds",
         flush=True,
     )
-    key = f"group.{documents}" + (".against" if against else "")
+    asked = {
+        "against": against,
+        "contained": options.contained,
+        "paragraphs": options.paragraphs,
+        "rounds": options.rounds,
+    }
+    key = ".".join(("group", str(documents), *(name for name, value in asked.items() if value)))
     results.add(
         {
             f"{key}.seconds": seconds,
