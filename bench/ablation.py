@@ -2,8 +2,9 @@
 
     python -m bench.ablation RUN [PART …]
 
-RUN is a finished run over the labelled crawl, whose table is ../shared/data/labels-dev.tsv, or what
-`--labels` names. Each row changes one thing of the shipped settings, trains and judges again in the
+RUN is a finished run over the labelled crawl and the synthetic pages, whose tables are
+../shared/data/labels-dev.tsv and classifiers/synthetic/pages.jsonl, or what `--labels` names. Each
+row changes one thing of the shipped settings, trains and judges again in the
 folds of the model card. A cell is average precision where two readers agree / on labels of
 confidence high and mid; a class that the row does not concern has none. The parts:
 
@@ -11,8 +12,8 @@ confidence high and mid; a class that the row does not concern has none. The par
     text       the head for text alone: the same, on each form of text that it may be given
     words      fugashi's words, or parts of speech with the particles and auxiliaries as they are,
                in the place of the main text's n-grams, and alone
-    baseline   scikit-learn's TF-IDF of character 1- to 4-grams of the whole page
-    fasttext   fastText on the characters of the whole page
+    baseline   scikit-learn's TF-IDF of character 1- to 4-grams of the whole page, of sites alone
+    fasttext   fastText on the characters of the whole page, of sites alone
 
 All of them take 40 minutes on one core.
 """
@@ -41,6 +42,7 @@ from classifiers.ngrams import BUCKET_BITS, excerpt
 from classifiers.runs import labelled_documents
 from classifiers.train import TEXT_FORMS, Examples, Settings, as_text, train
 
+TABLES = ("../shared/data/labels-dev.tsv", "classifiers/synthetic/pages.jsonl")
 JAPANESE = {"", "ja", "mixed-ja-en"}
 FUNCTION_WORDS = ("助詞", "助動詞")
 SILENT = 1e-6
@@ -75,6 +77,13 @@ class Pages:
             found.texts.extend(batch["page_text"].to_pylist())
             found.labels.extend(of_batch)
         return found
+
+    def of_sites(self) -> "Pages":
+        """Those that are pages of sites, by which everything is judged; synthetic ones are not."""
+        rows = [row for row, label in enumerate(self.labels) if not label.synthetic]
+        return Pages(
+            *([column[row] for row in rows] for column in (self.seen, self.texts, self.labels))
+        )
 
     def as_html(self) -> Examples:
         """What the head for HTML is trained on."""
@@ -151,23 +160,30 @@ def print_row(name: str, chances: NDArray[np.float64], labels: Sequence[Label]) 
 
 def print_html(pages: Pages) -> None:
     """The rows of the head for HTML."""
-    examples = pages.as_html()
+    examples, judged = pages.as_html(), pages.of_sites().labels
     for name, settings in html_rows():
-        print_row(f"HTML, {name}", train(examples, settings).chances, pages.labels)
+        print_row(f"HTML, {name}", train(examples, settings).chances, judged)
+    of_sites = train(examples.of_sites(), of("noise affiliate")).chances
+    print_row("HTML, without synthetic pages", of_sites, judged)
 
 
 def print_text(pages: Pages) -> None:
     """The rows of the text head, by what is known of a page."""
-    examples = pages.as_text()
-    for name, settings in text_rows():
+    examples, judged = pages.as_text(), pages.of_sites().labels
+
+    def print_forms(name: str, examples: Examples, settings: Settings) -> None:
         by_form = np.split(train(examples, settings).chances, len(TEXT_FORMS))
         for form, chances in zip(TEXT_FORMS, by_form, strict=True):
-            print_row(f"{form}: {name}", chances, pages.labels)
+            print_row(f"{form}: {name}", chances, judged)
+
+    for name, settings in text_rows():
+        print_forms(name, examples, settings)
+    print_forms("without synthetic pages", examples.of_sites(), SHIPPED)
 
 
 def print_words(pages: Pages) -> None:
     """Rows with the whole page's words, or parts of speech, in the place of the main text."""
-    examples, judged = pages.as_html(), of("noise affiliate")
+    examples, settings, judged = pages.as_html(), of("noise affiliate"), pages.of_sites().labels
     no_dense = without(SHIPPED.dense_units, "shape", "facts", "lexicon")
     alone = of("noise affiliate", without(SHIPPED.view_units, "page", *NAMES), no_dense)
     lemmas, parts = zip(*map(words, pages.texts), strict=True)
@@ -175,12 +191,13 @@ def print_words(pages: Pages) -> None:
         page, _, *names = examples.ngrams
         replaced = replace(examples, ngrams=(page, counted(sequences, longest), *names))
         row = f"HTML, {name} for the main text's n-grams"
-        print_row(row, train(replaced, judged).chances, pages.labels)
-        print_row(f"{name} alone", train(replaced, alone).chances, pages.labels)
+        print_row(row, train(replaced, settings).chances, judged)
+        print_row(f"{name} alone", train(replaced, alone).chances, judged)
 
 
 def print_baseline(pages: Pages) -> None:
     """The row of a plain logistic regression; every page counts alike."""
+    pages = pages.of_sites()
     cut = [text[:BASELINE_CHARS] for text in pages.texts]
     vectors = TfidfVectorizer(
         analyzer="char", ngram_range=(1, 4), sublinear_tf=True, min_df=5, dtype=np.float32
@@ -200,6 +217,7 @@ def print_baseline(pages: Pages) -> None:
 
 def print_fasttext(pages: Pages) -> None:
     """The row of fastText, which knows no weights: every page counts alike."""
+    pages = pages.of_sites()
     lines = [" ".join(excerpt(text).replace("\0", "").replace(" ", "")) for text in pages.texts]
     lines = [line.replace("\n", LINE) for line in lines]
     fold = folds(pages.labels, SHIPPED.n_folds)
@@ -297,11 +315,12 @@ def main() -> None:
     )
     parser.add_argument("run")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; or all")
-    parser.add_argument("--labels", default="../shared/data/labels-dev.tsv")
+    parser.add_argument("--labels", nargs="+", default=TABLES)
     options = parser.parse_args()
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}: {', '.join(PARTS)}")
-    pages = Pages.of_run(options.run, read_labels(options.labels))
+    known = [label for table in options.labels for label in read_labels(table)]
+    pages = Pages.of_run(options.run, known)
     print(f"| {len(pages.labels):,} pages | {' | '.join(CLASSES)} |\n|---|---|---|---|")
     for part in options.parts or PARTS:
         PARTS[part](pages)

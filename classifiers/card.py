@@ -43,7 +43,7 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     yield ""
     yield f"Licence: {manifest.get('licence') or 'not stated'}."
     yield ""
-    yield from _data(manifest["labels"])
+    yield from _data(manifest["labels"], manifest.get("synthetic"))
     if "calibration" in manifest:
         yield from _calibration(manifest["calibration"])
     for form, figures in manifest["cross_validation"].items():
@@ -52,7 +52,7 @@ def _lines(bundle: Bundle) -> Iterator[str]:
     yield from _limits(manifest["labels"])
 
 
-def _data(labels: dict[str, Any]) -> Iterator[str]:
+def _data(labels: dict[str, Any], synthetic: dict[str, Any] | None) -> Iterator[str]:
     yield "## Data"
     yield ""
     yield (
@@ -68,6 +68,14 @@ def _data(labels: dict[str, Any]) -> Iterator[str]:
         of = labels["classes"][name]
         yield f"| {name} | {of['pages']} | {of['sites']} | {of['owners']} |"
     yield ""
+    if synthetic and synthetic["pages"]:
+        of_class = (f"{synthetic['classes'][name]['pages']} {name}" for name in CLASSES)
+        yield (
+            f"Beside them {synthetic['pages']} synthetic pages ({', '.join(of_class)}), each of a "
+            "site of its own, train the models. No figure below is of them, and no chance or "
+            "threshold was set by them."
+        )
+        yield ""
 
 
 def _calibration(calibration: dict[str, Any]) -> Iterator[str]:

@@ -49,18 +49,27 @@ _doubts = click.option(
 
 @classifiers.command("train")
 @_run
-@_labels
+@click.option(
+    "--labels",
+    required=True,
+    multiple=True,
+    metavar="FILE",
+    help="Labelled pages: TSV, JSONL or Parquet; several times for several tables. Pages that a "
+    "table calls synthetic train the models and are never judged.",
+)
 @click.option("--out", required=True, metavar="FOLDER", help="The bundle's folder; its name too.")
 @_doubts
 @click.option("--licence", default="", help="What may be done with the bundle, for its card.")
-def train_command(run: str, labels: str, out: str, doubts: str | None, licence: str) -> None:
+def train_command(
+    run: str, labels: tuple[str, ...], out: str, doubts: str | None, licence: str
+) -> None:
     """Train a bundle on a run's labelled documents, and judge it on sites not trained on.
 
     \b
     Example:
       seimai classifiers train --run RUN --labels labels.tsv --out my-bundle
     """
-    known = _japanese(read_labels(labels))
+    known = _japanese([label for table in labels for label in read_labels(table)])
     doubted = read_doubts(doubts) if doubts else []
     heads, manifest = train_bundle(labelled_documents(run, known), Settings(), doubted)
     save(Path(out), heads, {**manifest, "licence": licence})

@@ -21,6 +21,8 @@ CLASSES: Final = ("noise", "affiliate", "adult")
 
 CONFIDENCES: Final = ("high", "mid", "low")
 
+IN_NO_FOLD: Final = -1
+
 _SAID: Final = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 _UNSAID: Final = {"", "none", "nan"}
 
@@ -40,6 +42,8 @@ class Label:
         confidence: high, mid or low.
         language: its language, as labelled; empty if not said.
         known: of which classes the table says anything; `truth` is False of the others.
+        synthetic: whether the page was written to train on. It is on no site, so nothing is judged
+            by it.
     """
 
     url: str
@@ -52,6 +56,7 @@ class Label:
     confidence: str
     language: str
     known: tuple[bool, ...] = (True,) * len(CLASSES)
+    synthetic: bool = False
 
     def agreed(self, place: int) -> bool:
         """Whether two readers gave the class at `place` of `CLASSES` the same label."""
@@ -82,10 +87,11 @@ def read_labels(path: str, complete: bool = True) -> list[Label]:
 
     Args:
         path: the file. The column `url` is needed, and 0 or 1 in `noise`, `affiliate` and `adult`;
-            `site`, `owner`, `audit`, `hard_negative`, `genre`, `confidence` and `lang` are read
-            where they are.
-        complete: whether every page must have a label for every class, as training needs; judging
-            leaves a page out of the classes that it has no label for.
+            `site`, `owner`, `audit`, `hard_negative`, `genre`, `confidence`, `lang` and `synthetic`
+            are read where they are.
+        complete: whether every page of a site must have a label for every class, as training
+            needs; a synthetic page trains the classes that it has a label for, and judging leaves
+            a page out of the others.
 
     Raises:
         InputError: the file cannot be read, or a row lacks a label; names the row.
@@ -163,8 +169,16 @@ def folds(labels: Sequence[Label], n_folds: int = 5) -> NDArray[np.intp]:
     The largest group is placed first, each into the fold that stays the most even.
 
     Returns:
-        A fold number a label, 0 to `n_folds - 1`.
+        A fold number a label, 0 to `n_folds - 1`; `IN_NO_FOLD` for synthetic pages, which every
+        fold's models are trained on.
     """
+    on_a_site = np.array([not label.synthetic for label in labels], dtype=bool)
+    fold_of = np.full(len(labels), IN_NO_FOLD)
+    fold_of[on_a_site] = _folds([label for label in labels if not label.synthetic], n_folds)
+    return fold_of
+
+
+def _folds(labels: Sequence[Label], n_folds: int) -> NDArray[np.intp]:
     group = groups(labels)
     traits = np.array(
         [(True, *label.truth, label.second is not None) for label in labels], dtype=float
@@ -232,9 +246,10 @@ def _rows(path: Path) -> Iterable[Mapping[str, Any]]:
 
 def _label(row: Mapping[str, Any], complete: bool) -> Label:
     site = row.get("site") or row["url"]
-    said = [_unless_unsaid(row[name] if complete else row.get(name)) for name in CLASSES]
+    said = [_unless_unsaid(row.get(name)) for name in CLASSES]
     known = tuple(answer is not None for answer in said)
-    if not all(known) if complete else not any(known):
+    synthetic = _yes(row.get("synthetic") or 0)
+    if not all(known) if complete and not synthetic else not any(known):
         missing = [name for name, there in zip(CLASSES, known, strict=True) if not there]
         raise ValueError(f"no label for {', '.join(missing)}")
     return Label(
@@ -248,6 +263,7 @@ def _label(row: Mapping[str, Any], complete: bool) -> Label:
         confidence=row.get("confidence") or "high",
         language=row.get("lang") or "",
         known=known,
+        synthetic=synthetic,
     )
 
 

@@ -34,7 +34,7 @@ from classifiers.features import (
 )
 from classifiers.heads import BY_TEXT, LinearHead, ViewWeights, as_chances, over_cuts
 from classifiers.kinds import kinds
-from classifiers.labels import CLASSES, Doubt, Label, folds, groups, summary
+from classifiers.labels import CLASSES, IN_NO_FOLD, Doubt, Label, folds, groups, summary
 from classifiers.metrics import threshold_at_precision
 from classifiers.ngrams import BUCKET_BITS
 from pipeline.errors import RunError
@@ -69,6 +69,7 @@ class Settings:
         low_weight: what a page labelled with low confidence counts.
         agreed_weight: what a page counts on which two readers agree.
         disputed_weight: what a page counts on which two readers disagree.
+        synthetic_weight: what a page counts that was written to train on.
         n_folds: folds of the cross-validation, each of whole site groups.
     """
 
@@ -81,6 +82,7 @@ class Settings:
     low_weight: float = 0.5
     agreed_weight: float = 4.0
     disputed_weight: float = 0.1
+    synthetic_weight: float = 0.2
     n_folds: int = 5
 
 
@@ -110,6 +112,12 @@ class Examples:
         )
         return cls(head, ngrams, np.array([document.dense for document in listed]), labels)
 
+    def of_sites(self) -> "Examples":
+        """Those that are pages of sites; synthetic ones are not."""
+        rows = [row for row, label in enumerate(self.labels) if not label.synthetic]
+        ngrams = tuple(matrix[rows] for matrix in self.ngrams)
+        return Examples(self.head, ngrams, self.dense[rows], [self.labels[row] for row in rows])
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -118,7 +126,7 @@ class Trained:
     Attributes:
         head: the head, trained on all examples.
         chances: `(documents, classes)`: calibrated, each by models and a calibration that saw no
-            page of the document's site or owner.
+            page of the document's site or owner. Of synthetic pages there are none.
     """
 
     head: LinearHead
@@ -156,8 +164,9 @@ def train(examples: Examples, settings: Settings) -> Trained:
         [_weights(examples.labels, place, settings) for place in range(len(CLASSES))]
     )
     fold = folds(examples.labels, settings.n_folds)
-    spoken = _widespread(examples, settings.min_groups)
-    cuts = _cuts(examples.dense, settings.cuts)
+    sites = examples.of_sites()
+    spoken = _widespread(sites, settings.min_groups)
+    cuts = _cuts(sites.dense, settings.cuts)
     inputs = _inputs(examples, spoken, cuts)
     units = _units(examples.head, spoken, settings)
     cost = [settings.cost[name] for name in CLASSES]
@@ -167,10 +176,12 @@ def train(examples: Examples, settings: Settings) -> Trained:
         coefficients, offset = _fit(inputs[seen], truth[seen], weights[:, seen], units, cost)
         held_out[unseen] = inputs[unseen] @ coefficients + offset
     coefficients, offset = _fit(inputs, truth, weights, units, cost)
-    calibration = platt(held_out, truth, examples.labels, settings)
+    judged = np.flatnonzero(fold != IN_NO_FOLD).tolist()
+    of_judged = held_out[judged], truth[judged], [examples.labels[row] for row in judged]
+    calibration = platt(*of_judged, settings)
     views, steps = _stored(spoken, settings.cuts, coefficients)
     head = LinearHead(examples.head, views, cuts, steps, offset, calibration)
-    return Trained(head, cross_calibrated(held_out, truth, examples.labels, fold, settings))
+    return Trained(head, cross_calibrated(*of_judged, fold[judged], settings))
 
 
 def train_bundle(
@@ -181,7 +192,8 @@ def train_bundle(
     """Trains both heads on the same pages, and judges each on sites it was not trained on.
 
     The text head sees every page four times, as its whole text and as its main text, each with and
-    without title and address: inputs without HTML may hold any of these.
+    without title and address: inputs without HTML may hold any of these. Synthetic pages train
+    the models, those of each fold too, and nothing is judged, calibrated or chosen by them.
 
     Args:
         documents: batches of documents with HTML, a label a row.
@@ -194,14 +206,14 @@ def train_bundle(
         the input, thresholds.
 
     Raises:
-        RunError: there are no documents, or some without HTML.
+        RunError: there are no documents to judge by, or some without HTML.
     """
     pages = _Pages.of(documents)
     html = train(Examples.of("html", pages.seen, pages.labels), settings)
     text = train(as_text(pages.seen, pages.labels), settings)
     of_text = np.split(text.chances, len(TEXT_FORMS))
     html.chances[:, BY_TEXT] = of_text[0][:, BY_TEXT]
-    thresholds = choose_thresholds(pages.labels, html.chances)
+    thresholds = choose_thresholds(pages.judged_labels, html.chances)
     results = {
         "html": pages.judged(html.chances, with_html=True),
         **{
@@ -211,7 +223,8 @@ def train_bundle(
     }
     manifest = {
         "settings": asdict(settings),
-        "labels": summary(pages.labels),
+        "labels": summary(pages.judged_labels),
+        "synthetic": summary(label for label in pages.labels if label.synthetic),
         "thresholds": thresholds,
         "cross_validation": {
             form: evaluate(result, thresholds, doubts) for form, result in results.items()
@@ -254,15 +267,26 @@ class _Pages:
             n_chars += map(len, batch["text"].to_pylist())
             for way, kind in kinds(batch).items():
                 of_kind.setdefault(way, []).extend(kind.tolist())
-        if not seen:
-            raise RunError("Training needs documents of the run that have a label: there are none.")
+        if all(label.synthetic for label in labels):
+            raise RunError(
+                "Training needs documents of the run that have a label, of pages that were not "
+                "written for it: there are none."
+            )
         told = {way: np.array(kind) for way, kind in of_kind.items()}
         return cls(seen, labels, np.array(n_chars), told)
 
+    @property
+    def judged_labels(self) -> list[Label]:
+        """The labels of the pages that models are judged by."""
+        return [label for label in self.labels if not label.synthetic]
+
     def judged(self, chances: NDArray[np.float64], *, with_html: bool) -> Judged:
-        """The pages with chances, as those of documents that have HTML or not."""
-        of_html = np.full(len(self.labels), with_html)
-        return Judged(self.labels, chances, of_html, self.n_chars, self.kinds)
+        """The pages that models are judged by, with chances, as documents with HTML or without."""
+        labels = self.judged_labels
+        rows = np.array([not label.synthetic for label in self.labels])
+        of_html = np.full(len(labels), with_html)
+        of_kind = {way: kind[rows] for way, kind in self.kinds.items()}
+        return Judged(labels, chances, of_html, self.n_chars[rows], of_kind)
 
 
 def as_text(pages: Sequence[Features], labels: Sequence[Label]) -> Examples:
@@ -352,9 +376,11 @@ def _matrix(views: Sequence[View]) -> sp.csr_matrix:
 
 
 def _weights(labels: Sequence[Label], place: int, settings: Settings) -> NDArray[np.float64]:
+    """What each page counts, 1 on average, 0 where its label does not say the class."""
     group = groups(labels)
-    weights = _trust(labels, place, settings) / np.sqrt(np.bincount(group)[group])
-    normal: NDArray[np.float64] = weights / weights.mean()
+    known = np.array([label.known[place] for label in labels])
+    weights = known * _trust(labels, place, settings) / np.sqrt(np.bincount(group)[group])
+    normal: NDArray[np.float64] = weights / weights[known].mean()
     return normal
 
 
@@ -364,6 +390,8 @@ def _trust(labels: Sequence[Label], place: int, settings: Settings) -> NDArray[n
     for row, label in enumerate(labels):
         if label.confidence == _DOUBTFUL:
             trust[row] *= settings.low_weight
+        if label.synthetic:
+            trust[row] *= settings.synthetic_weight
         if label.second is not None:
             agreed = label.agreed(place)
             trust[row] *= settings.agreed_weight if agreed else settings.disputed_weight

@@ -21,7 +21,15 @@ from classifiers.bundle import Bundle, load
 from classifiers.evaluate import Judged, as_text, evaluate
 from classifiers.explain import explain, ngram_votes, votes
 from classifiers.features import DENSE, features
-from classifiers.labels import CLASSES, Label, folds, groups, read_labels, summary
+from classifiers.labels import (
+    CLASSES,
+    IN_NO_FOLD,
+    Label,
+    folds,
+    groups,
+    read_labels,
+    summary,
+)
 from classifiers.metrics import (
     average_precision,
     brier,
@@ -297,6 +305,12 @@ class TestLabels:
         for number in set(group.tolist()):
             assert len(set(fold[group == number].tolist())) == 1
 
+    def test_synthetic_pages_are_in_no_fold(self) -> None:
+        listed = [label(f"s{n}.jp", synthetic=n % 3 == 0) for n in range(9)]
+        fold = folds(listed, 3)
+        assert (fold[::3] == IN_NO_FOLD).all()
+        assert sorted(set(fold.tolist()) - {IN_NO_FOLD}) == [0, 1, 2]
+
     def test_a_shared_site_joins_two_owners(self) -> None:
         assert len(set(groups([label("a", "x"), label("a", "y"), label("b", "y")]).tolist())) == 1
 
@@ -386,6 +400,32 @@ class TestTraining:
         trained = Bundle("t", "0" * 16, manifest, heads)
         found = trained.chances(documents([RANKING, DIARY]))
         assert found[0, 1] > found[1, 1]
+
+    def test_synthetic_pages_train_what_they_say_and_are_never_judged(self) -> None:
+        pages = [f"<p>{RANKING if site % 3 else DIARY}第{site}話。</p>" for site in range(9)]
+        sites = [label(f"s{site}.jp", "", False, bool(site % 3), False) for site in range(9)]
+        pages += [f"<p>{RANKING}第{page}回。</p>" for page in range(6)]
+        written = [
+            label(f"w{page}", synthetic=True, known=(True, True, False)) for page in range(6)
+        ]
+        settings = Settings(min_groups=2, n_folds=3, synthetic_weight=1)
+        found, counted = [], []
+        for labels in (sites, [*sites, *written]):
+            batch = html_documents(pages[: len(labels)])
+            heads, manifest = train_bundle([(batch, labels)], settings)
+            bundle = Bundle("t", "0" * 16, manifest, heads)
+            found.append(bundle.chances(documents([RANKING]))[0])
+            classes = manifest["cross_validation"]["html"]["classes"]
+            counted.append((manifest["labels"], classes["affiliate"]["high_mid"]["pages"]))
+        assert found[1][1] < found[0][1]  # they call such a page no affiliate page
+        assert found[1][2] == found[0][2]  # and say nothing of adult ones
+        assert counted[0] == counted[1]
+        assert manifest["synthetic"]["pages"] == 6
+
+    def test_needs_pages_that_were_not_written_for_it(self) -> None:
+        batch = html_documents([f"<p>{DIARY}</p>"])
+        with pytest.raises(RunError, match="written"):
+            train_bundle([(batch, [label("a", synthetic=True)])], Settings())
 
     def test_needs_pages_read_from_html(self) -> None:
         with pytest.raises(RunError, match="HTML"):

@@ -227,6 +227,21 @@ def test_train_writes_a_bundle_that_loads(run: Path, tmp_path: Path) -> None:
     assert trained.manifest["labels"]["pages"] == 18
 
 
+def test_train_reads_several_tables_and_says_which_pages_were_written(
+    run: Path, tmp_path: Path
+) -> None:
+    known = (run / "labels.jsonl").read_text(encoding="utf-8").splitlines()
+    sites, written = tmp_path / "sites.jsonl", tmp_path / "written.jsonl"
+    sites.write_text("\n".join(known[2:]), encoding="utf-8")
+    rows = [{**json.loads(row), "synthetic": 1} for row in known[:2]]
+    written.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    out = tmp_path / "own"
+    result = called("train", "--run", run, "--labels", sites, "--labels", written, "--out", out)
+    assert result.exit_code == 0, repr(result.exception)
+    assert load(str(out)).manifest["labels"]["pages"] == 16
+    assert "2 synthetic pages" in called("card", "--bundle", out).output
+
+
 def test_calibrate_writes_a_bundle_that_ranks_alike_and_says_what_it_changed(
     run: Path, tmp_path: Path
 ) -> None:
