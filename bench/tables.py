@@ -285,22 +285,27 @@ def _lengths(figures: Results) -> Iterator[str]:
 
 
 def _grouping(figures: Results) -> Iterator[str]:
-    columns = ("seconds", "docs_per_s", "us_of_processor", "memory_gib", "disk_gb")
+    columns = {
+        "seconds": "seconds",
+        "documents/s": "docs_per_s",
+        "µs of processor": "us_of_processor",
+        "GiB": "memory_gib",
+        "GB of disk": "disk_gb",
+    }
     found = (re.fullmatch(r"group\.(\d+)((?:\.\w+)*)\.seconds", key) for key in figures)
     runs = [(int(run[1]), run[2]) for run in found if run]
     if runs:
         yield "## Grouping alone\n"
         yield "Generated signatures, two workers (`make bench-dedup`).\n"
-        header = ["documents", "with", "seconds", "documents/s", "µs of processor", "GiB"]
         rows = [
             [
                 f"{size:,}",
-                asked.replace(".", " "),
-                *(_number(figures[f"group.{size}{asked}.{name}"]) for name in columns),
+                asked.removeprefix(".").replace(".", ", "),
+                *(_number(figures[f"group.{size}{asked}.{name}"]) for name in columns.values()),
             ]
             for size, asked in sorted(runs)
         ]
-        yield from table([*header, "GB of disk"], rows)
+        yield from table(["documents", "with", *columns], rows)
 
 
 def _snapshot(figures: Results) -> Iterator[str]:
