@@ -4,9 +4,9 @@
 
 RUN is a finished run over the labelled crawl and the synthetic pages, whose tables are
 ../shared/data/labels-dev.tsv and classifiers/synthetic/pages.jsonl, or what `--labels` names. Each
-row changes one thing of the shipped settings, trains and judges again in the
-folds of the model card. A cell is average precision where two readers agree / on labels of
-confidence high and mid; a class that the row does not concern has none. The parts:
+row changes one thing of the shipped settings, trains and judges again in the folds of the model
+card. A cell is average precision where two readers agree / on labels of confidence high and mid; a
+class that the row does not concern has none. The parts:
 
     html       the head for pages whose HTML was read: each family and view left out, and alone
     text       the head for text alone: the same, on each form of text that it may be given
@@ -36,7 +36,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from classifiers.features import NAMES, Features, features
-from classifiers.labels import CLASSES, Label, folds, read_labels
+from classifiers.labels import CLASSES, Label, folds, read_labels, rows_of_sites
 from classifiers.metrics import average_precision
 from classifiers.ngrams import BUCKET_BITS, excerpt
 from classifiers.runs import labelled_documents
@@ -80,7 +80,7 @@ class Pages:
 
     def of_sites(self) -> "Pages":
         """Those that are pages of sites, by which everything is judged; synthetic ones are not."""
-        rows = [row for row, label in enumerate(self.labels) if not label.synthetic]
+        rows = rows_of_sites(self.labels)
         return Pages(
             *([column[row] for row in rows] for column in (self.seen, self.texts, self.labels))
         )

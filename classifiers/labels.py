@@ -22,6 +22,7 @@ CLASSES: Final = ("noise", "affiliate", "adult")
 CONFIDENCES: Final = ("high", "mid", "low")
 
 IN_NO_FOLD: Final = -1
+"""The fold of a synthetic page."""
 
 _SAID: Final = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 _UNSAID: Final = {"", "none", "nan"}
@@ -163,6 +164,11 @@ def groups(labels: Sequence[Label]) -> NDArray[np.intp]:
     )
 
 
+def rows_of_sites(labels: Sequence[Label]) -> list[int]:
+    """Returns the rows of pages of sites, by which alone is judged; synthetic ones are of none."""
+    return [row for row, label in enumerate(labels) if not label.synthetic]
+
+
 def folds(labels: Sequence[Label], n_folds: int = 5) -> NDArray[np.intp]:
     """Splits pages into folds of whole groups, alike in size and in pages of each class.
 
@@ -172,9 +178,9 @@ def folds(labels: Sequence[Label], n_folds: int = 5) -> NDArray[np.intp]:
         A fold number a label, 0 to `n_folds - 1`; `IN_NO_FOLD` for synthetic pages, which every
         fold's models are trained on.
     """
-    on_a_site = np.array([not label.synthetic for label in labels], dtype=bool)
+    rows = rows_of_sites(labels)
     fold_of = np.full(len(labels), IN_NO_FOLD)
-    fold_of[on_a_site] = _folds([label for label in labels if not label.synthetic], n_folds)
+    fold_of[rows] = _folds([labels[row] for row in rows], n_folds)
     return fold_of
 
 

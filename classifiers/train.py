@@ -34,7 +34,16 @@ from classifiers.features import (
 )
 from classifiers.heads import BY_TEXT, LinearHead, ViewWeights, as_chances, over_cuts
 from classifiers.kinds import kinds
-from classifiers.labels import CLASSES, IN_NO_FOLD, Doubt, Label, folds, groups, summary
+from classifiers.labels import (
+    CLASSES,
+    IN_NO_FOLD,
+    Doubt,
+    Label,
+    folds,
+    groups,
+    rows_of_sites,
+    summary,
+)
 from classifiers.metrics import threshold_at_precision
 from classifiers.ngrams import BUCKET_BITS
 from pipeline.errors import RunError
@@ -114,7 +123,7 @@ class Examples:
 
     def of_sites(self) -> "Examples":
         """Those that are pages of sites; synthetic ones are not."""
-        rows = [row for row, label in enumerate(self.labels) if not label.synthetic]
+        rows = rows_of_sites(self.labels)
         ngrams = tuple(matrix[rows] for matrix in self.ngrams)
         return Examples(self.head, ngrams, self.dense[rows], [self.labels[row] for row in rows])
 
@@ -176,8 +185,8 @@ def train(examples: Examples, settings: Settings) -> Trained:
         coefficients, offset = _fit(inputs[seen], truth[seen], weights[:, seen], units, cost)
         held_out[unseen] = inputs[unseen] @ coefficients + offset
     coefficients, offset = _fit(inputs, truth, weights, units, cost)
-    judged = np.flatnonzero(fold != IN_NO_FOLD).tolist()
-    of_judged = held_out[judged], truth[judged], [examples.labels[row] for row in judged]
+    judged = fold != IN_NO_FOLD
+    of_judged = held_out[judged], truth[judged], sites.labels
     calibration = platt(*of_judged, settings)
     views, steps = _stored(spoken, settings.cuts, coefficients)
     head = LinearHead(examples.head, views, cuts, steps, offset, calibration)
@@ -209,21 +218,22 @@ def train_bundle(
         RunError: there are no documents to judge by, or some without HTML.
     """
     pages = _Pages.of(documents)
+    sites = pages.of_sites()
     html = train(Examples.of("html", pages.seen, pages.labels), settings)
     text = train(as_text(pages.seen, pages.labels), settings)
     of_text = np.split(text.chances, len(TEXT_FORMS))
     html.chances[:, BY_TEXT] = of_text[0][:, BY_TEXT]
-    thresholds = choose_thresholds(pages.judged_labels, html.chances)
+    thresholds = choose_thresholds(sites.labels, html.chances)
     results = {
-        "html": pages.judged(html.chances, with_html=True),
+        "html": sites.judged(html.chances, with_html=True),
         **{
-            form: pages.judged(chances, with_html=False)
+            form: sites.judged(chances, with_html=False)
             for form, chances in zip(TEXT_FORMS, of_text, strict=True)
         },
     }
     manifest = {
         "settings": asdict(settings),
-        "labels": summary(pages.judged_labels),
+        "labels": summary(sites.labels),
         "synthetic": summary(label for label in pages.labels if label.synthetic),
         "thresholds": thresholds,
         "cross_validation": {
@@ -275,18 +285,20 @@ class _Pages:
         told = {way: np.array(kind) for way, kind in of_kind.items()}
         return cls(seen, labels, np.array(n_chars), told)
 
-    @property
-    def judged_labels(self) -> list[Label]:
-        """The labels of the pages that models are judged by."""
-        return [label for label in self.labels if not label.synthetic]
+    def of_sites(self) -> "_Pages":
+        """Those that are pages of sites; synthetic ones are not."""
+        rows = rows_of_sites(self.labels)
+        return _Pages(
+            [self.seen[row] for row in rows],
+            [self.labels[row] for row in rows],
+            self.n_chars[rows],
+            {way: kind[rows] for way, kind in self.kinds.items()},
+        )
 
     def judged(self, chances: NDArray[np.float64], *, with_html: bool) -> Judged:
-        """The pages that models are judged by, with chances, as documents with HTML or without."""
-        labels = self.judged_labels
-        rows = np.array([not label.synthetic for label in self.labels])
-        of_html = np.full(len(labels), with_html)
-        of_kind = {way: kind[rows] for way, kind in self.kinds.items()}
-        return Judged(labels, chances, of_html, self.n_chars[rows], of_kind)
+        """The pages with chances, as those of documents that have HTML or not."""
+        of_html = np.full(len(self.labels), with_html)
+        return Judged(self.labels, chances, of_html, self.n_chars, self.kinds)
 
 
 def as_text(pages: Sequence[Features], labels: Sequence[Label]) -> Examples:
