@@ -420,15 +420,15 @@ def explain_command(
         from pipeline.decode import decode
         from pipeline.explain import explain, explain_text
         from pipeline.selection import recipe
-    if (text is None) == (run is None):
-        raise OptionError("explain: give either a RUN or --text, and not both.")
-    if text is not None:
+    if text is not None and run is None:
         judging = recipe.load(recipe_name or "default")
         told = explain_text(decode(text.read(), None).text, judging)
-    else:
+    elif run is not None and text is None:
         if recipe_name is not None:
             raise OptionError("explain: --recipe is for --text; a RUN has what --selection names.")
-        told = explain(str(run), document, url, selection)
+        told = explain(run, document, url, selection)
+    else:
+        raise OptionError("explain: give either a RUN or --text, and not both.")
     click.echo(console.plain(told))
 
 
